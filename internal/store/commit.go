@@ -1,0 +1,441 @@
+package store
+
+// This file is the only way in for objects: what a build left, files of a
+// project, literal files. The rules are:
+//
+//   - Work happens in tmp/, on the store's own file system, in a directory
+//     that is locked by its process.
+//
+//   - A tree is frozen but for its top, renamed to its hash, and then its top
+//     is frozen: an ordinary user can't move a directory that it may not write
+//     to. Losing the race to an equal tree is success.
+//
+//   - A realization becomes visible by the rename of its record, the last step.
+//     By then its derivation, its tree, its log and its link are there.
+//
+//   - After a crash at any step a reader sees the old store or the new one.
+//     What is left in tmp/ is garbage, never evidence.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AddDerivation writes a derivation, if it is not there.
+func (s *Store) AddDerivation(d Derivation) (DRef, error) {
+	s.mustHold()
+	ref, data, err := d.Ref()
+	if err != nil {
+		return DRef{}, err
+	}
+	if s.exists(s.drvDir(ref) + "/derivation.json") {
+		return ref, nil
+	}
+	if err := s.placeDerivation(ref, data); err != nil {
+		return DRef{}, fmt.Errorf("%v: %w", ref, err)
+	}
+	return ref, nil
+}
+
+// placeDerivation makes the directory appear with the file in it. Where there
+// is a directory without its file, that is put there.
+func (s *Store) placeDerivation(ref DRef, data []byte) error {
+	dir, err := s.makeDir("drv")
+	if err != nil {
+		return err
+	}
+	if err := writeOnce(dir+"/derivation.json", data); err != nil {
+		return err
+	}
+	err = os.Rename(dir, s.drvDir(ref))
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(dir+"/derivation.json", s.drvDir(ref)+"/derivation.json")
+}
+
+// addTree freezes a directory in tmp and moves it to its place, with its
+// manifest.
+func (s *Store) addTree(dir string) (Hash, error) {
+	m, err := (&scanner{top: dir, freeze: true}).scan()
+	if err != nil {
+		return Hash{}, err
+	}
+	if err := s.placeManifest(m); err != nil {
+		return Hash{}, err
+	}
+	return m.Hash(), s.placeTree(dir, m.Hash())
+}
+
+// hasSource reports whether the tree is there, and sees to it that it has all
+// that a source has: a result needs no manifest of its own.
+func (s *Store) hasSource(m Manifest) (bool, error) {
+	s.mustHold()
+	if !s.HasTree(m.Hash()) {
+		return false, nil
+	}
+	return true, errors.Join(s.placeManifest(m), freezeTop(s.TreePath(m.Hash())))
+}
+
+func (s *Store) placeManifest(m Manifest) error {
+	path := s.manifestPath(m.Hash())
+	if s.exists(path) {
+		return nil
+	}
+	return s.place(path, m.Text(), time.Time{})
+}
+
+// placeTree moves a frozen directory to its place. If there is an equal tree
+// its top is frozen, in case its process ended before it did that.
+func (s *Store) placeTree(dir string, tree Hash) error {
+	path := s.TreePath(tree)
+	if !s.HasTree(tree) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+		err := os.Rename(dir, path)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return freezeTop(path)
+}
+
+// freezeTop does for the top of a tree what [scanner] does for what is below.
+// It leaves alone what is frozen: that may be another user's.
+func freezeTop(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm() == 0o555 && info.ModTime().Unix() == frozenTime {
+		return nil
+	}
+	if err := os.Chmod(path, 0o555); err != nil {
+		return err
+	}
+	return (&scanner{top: path, freeze: true}).stamp("")
+}
+
+// A Staging is a directory where a result is made.
+type Staging struct {
+	store    *Store
+	dir      string
+	log      string
+	manifest Manifest
+	volatile []string
+	frozen   bool
+	kept     bool
+}
+
+// Stage returns a new directory to make a result in.
+func (s *Store) Stage() (*Staging, error) {
+	dir, err := s.makeDir("build")
+	if err != nil {
+		return nil, err
+	}
+	return &Staging{store: s, dir: dir, log: dir + ".log"}, nil
+}
+
+// Dir returns the directory. The result is what will be in out below it.
+func (st *Staging) Dir() string { return st.dir }
+
+// LogPath returns where the log of the build belongs.
+func (st *Staging) LogPath() string { return st.log }
+
+// Freeze sets the volatile outputs apart from the result, makes the result
+// read-only, and returns what it contains. The error is a [TreeError] if it
+// contains what a tree can't.
+func (st *Staging) Freeze(volatile []string) (Manifest, error) {
+	if err := os.Chmod(st.dir, 0o700); err != nil {
+		return Manifest{}, err
+	}
+	info, err := os.Lstat(st.Out())
+	if err == nil && !info.IsDir() || errors.Is(err, fs.ErrNotExist) {
+		return Manifest{}, &TreeError{"$out", errors.New("is not a directory: the command has removed or replaced it")}
+	}
+	if err := st.setApart(volatile); err != nil {
+		return Manifest{}, err
+	}
+	m, err := (&scanner{top: st.Out(), freeze: true}).scan()
+	if err != nil {
+		return Manifest{}, err
+	}
+	st.manifest, st.frozen = m, true
+	return m, nil
+}
+
+// Out returns where the frozen result is, before it is committed.
+func (st *Staging) Out() string { return st.dir + "/out" }
+
+// Volatile returns the paths of the volatile outputs that there are.
+func (st *Staging) Volatile() []string { return st.volatile }
+
+// Commit makes the frozen result a realization of the derivation in the
+// context. If it is there already, only the time when it was last made
+// changes, and existed is true.
+func (st *Staging) Commit(dref DRef, c Context, o Origin) (r Realization, existed bool, err error) {
+	if !st.frozen {
+		panic("store: Commit without Freeze")
+	}
+	s, tree := st.store, st.manifest.Hash()
+	r = Realization{Ref: RealizationRef(dref, c, tree), Context: c, Tree: tree, Manifest: st.manifest, Volatile: st.volatile, Origin: o, Made: time.Now()}
+	if err := s.placeTree(st.Out(), tree); err != nil {
+		return Realization{}, false, fmt.Errorf("%v: %w", r.Ref, err)
+	}
+	return s.settle(r, func() (extras, error) { return extras{log: st.log, volatile: st.dir + "/volatile"}, nil })
+}
+
+// setApart moves the volatile outputs from out to volatile.
+func (st *Staging) setApart(paths []string) error {
+	for _, p := range paths {
+		there, err := st.movable(p)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		to := st.dir + "/volatile/" + p
+		dir, _ := splitPath(to)
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		if err := os.Rename(st.Out()+"/"+p, to); err != nil {
+			return err
+		}
+		st.volatile = append(st.volatile, p)
+	}
+	if st.volatile == nil {
+		return nil
+	}
+	_, err := (&scanner{top: st.dir + "/volatile", freeze: true}).scan()
+	return err
+}
+
+// movable reports whether there is something at the path below out, and sees
+// to the permissions that moving it takes. A symlink on the way could lead to
+// anything of this user's.
+func (st *Staging) movable(p string) (bool, error) {
+	if err := CheckPath(p); err != nil {
+		return false, err
+	}
+	at := st.Out()
+	for _, name := range strings.Split(p, "/") {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return false, err
+		}
+		if info.Mode().Type() == fs.ModeSymlink {
+			return false, &TreeError{p, errors.New("lies behind a symlink: a volatile output must be in $out itself")}
+		}
+		if !info.IsDir() {
+			return false, nil
+		}
+		if err := os.Chmod(at, 0o700); err != nil {
+			return false, err
+		}
+		if at += "/" + name; !st.store.exists(at) {
+			return false, nil
+		}
+	}
+	info, err := os.Lstat(at)
+	if err != nil {
+		return false, err
+	}
+	return true, allowMove(at, info)
+}
+
+// Extras are what belongs to a realization beside its tree: paths in tmp where
+// there may be a log and a directory of volatile outputs.
+type extras struct{ log, volatile string }
+
+// settle makes r the record of its realization. If there is one already, that
+// stays, but for when it was last made and the action keys that it answers.
+// The lock is for two that make the same at once under different action keys.
+func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realization, existed bool, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%v: %w", r.Ref, err)
+		}
+	}()
+	unlock, err := s.LockAction(context.Background(), r.Ref.hash, nil)
+	if err != nil {
+		return Realization{}, false, err
+	}
+	defer unlock()
+	if old, err := s.Realization(r.Ref); err == nil {
+		again, err := s.refresh(old, r)
+		return again, true, err
+	}
+	x, err := prepare()
+	if err != nil {
+		return Realization{}, false, err
+	}
+	if err := s.placeExtras(r, x); err != nil {
+		return Realization{}, false, err
+	}
+	return r, false, s.addRecord(r)
+}
+
+// refresh says that the realization was made again, as again tells.
+func (s *Store) refresh(old, again Realization) (Realization, error) {
+	if again.Made.After(old.Made) {
+		old.Made = again.Made
+	}
+	answers := map[Hash]int{again.Action: again.Run}
+	maps.Copy(answers, again.Also)
+	maps.DeleteFunc(answers, func(key Hash, _ int) bool { return old.Answers(key) })
+	if len(answers) == 0 {
+		return old, os.Chtimes(s.recordPath(old.Ref), time.Time{}, old.Made)
+	}
+	maps.Copy(answers, old.Also)
+	old.Also = answers
+	return old, s.addRecord(old)
+}
+
+// placeExtras moves the log and the volatile outputs to their places. What is
+// there, without a record, is a killed process's.
+func (s *Store) placeExtras(r Realization, x extras) error {
+	if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
+		return err
+	}
+	if info, err := os.Lstat(x.log); err == nil && info.Size() > 0 {
+		err := errors.Join(os.Chmod(x.log, 0o444), os.Rename(x.log, s.LogPath(r.Ref)))
+		if err != nil {
+			return err
+		}
+	}
+	if len(r.Volatile) == 0 {
+		return nil
+	}
+	to := s.VolatilePath(r.Ref)
+	return errors.Join(os.Chmod(x.volatile, 0o755), os.Rename(x.volatile, to), os.Chmod(to, 0o555))
+}
+
+// addRecord makes the link, the index's lines and, last, the record, whose
+// mtime is r.Made.
+func (s *Store) addRecord(r Realization) error {
+	data, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if len(r.Manifest.Text()) > maxInlineManifest {
+		if err := s.placeManifest(r.Manifest); err != nil {
+			return err
+		}
+	}
+	err = os.Symlink("../../tree/"+r.Tree.String(), s.OutPath(r.Ref))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := s.addToIndex(r.Action, indexValue(r.Ref, r.Run)); err != nil {
+		return err
+	}
+	for key, run := range r.Also {
+		if err := s.addToIndex(key, indexValue(r.Ref, run)); err != nil {
+			return err
+		}
+	}
+	if err := s.place(s.recordPath(r.Ref), data, r.Made); err != nil {
+		return err
+	}
+	err = os.Remove(s.OutPath(r.Ref) + removedSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func indexValue(ref RRef, run int) string { return ref.String() + "\t" + strconv.Itoa(run) }
+
+// Import makes the source tree of a derivation its realization.
+func (s *Store) Import(dref DRef, c Context, tree Hash, o Origin) (Realization, error) {
+	s.mustHold()
+	m, err := s.Manifest(tree)
+	if err != nil {
+		return Realization{}, err
+	}
+	r := Realization{Ref: RealizationRef(dref, c, tree), Context: c, Tree: tree, Manifest: m, Origin: o, Made: time.Now()}
+	r, _, err = s.settle(r, func() (extras, error) { return extras{}, nil })
+	return r, err
+}
+
+// Adopt makes the tree of one realization that of another derivation, or of
+// another context. The time when it was made and how are those of the first;
+// so is its log.
+func (s *Store) Adopt(from Realization, dref DRef, c Context) (Realization, error) {
+	s.mustHold()
+	r := from
+	r.Ref, r.Context, r.Adopted = RealizationRef(dref, c, from.Tree), c, from.Ref
+	r, _, err := s.settle(r, func() (extras, error) { return s.copyExtras(from) })
+	return r, err
+}
+
+// copyExtras makes copies of the log and the volatile outputs, in tmp.
+func (s *Store) copyExtras(from Realization) (extras, error) {
+	dir, err := s.makeDir("extras")
+	if err != nil {
+		return extras{}, err
+	}
+	x := extras{log: dir + "/log", volatile: dir + "/volatile"}
+	err = copyFile(s.LogPath(from.Ref), x.log, false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return x, err
+	}
+	if len(from.Volatile) == 0 {
+		return x, nil
+	}
+	m, err := (&scanner{top: s.VolatilePath(from.Ref)}).scan()
+	if err != nil {
+		return x, err
+	}
+	if err := os.Mkdir(x.volatile, 0o777); err != nil {
+		return x, err
+	}
+	if err := copyTree(s.VolatilePath(from.Ref), m, x.volatile); err != nil {
+		return x, err
+	}
+	_, err = (&scanner{top: x.volatile, freeze: true}).scan()
+	return x, err
+}
+
+// Keep leaves a failed build where a person can look at it, until gc: its
+// directory in tmp, its log beside the derivation. It returns the directory.
+func (st *Staging) Keep(dref DRef) (string, error) {
+	if err := os.Chmod(st.dir, 0o700); err != nil {
+		return "", err
+	}
+	kept := st.store.join("tmp", "failed-"+dref.base())
+	err := os.Rename(st.dir, kept)
+	for errors.Is(err, fs.ErrExist) { // another run's may take its place meanwhile
+		if err := st.store.drop(kept); err != nil {
+			return "", err
+		}
+		err = os.Rename(st.dir, kept)
+	}
+	if err != nil {
+		return "", err
+	}
+	st.kept = true
+	err = os.Rename(st.log, st.store.FailedLogPath(dref))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return kept, err
+}
+
+// Abort removes what is left of the build, unless it is kept.
+func (st *Staging) Abort() error {
+	if st.kept {
+		return nil
+	}
+	return errors.Join(removeAll(st.dir), os.RemoveAll(st.LogPath()))
+}

@@ -1,0 +1,28 @@
+// Package store owns names, bytes and files: references, derivations,
+// contexts, trees, the format on disk, every write below a store's directory,
+// roots and garbage collection.
+//
+// # Layout
+//
+//	version                              the format's version
+//	README                               for whoever finds the directory
+//	drv/<hash>-<name>/derivation.json    canonical JSON; its hash is <hash>
+//	drv/<hash>-<name>/<hash>.json        a realization's record; its mtime is when it was last made
+//	drv/<hash>-<name>/<hash>.log         what the command printed, if anything
+//	drv/<hash>-<name>/<hash>.volatile/   its volatile outputs, if any
+//	drv/<hash>-<name>/<hash>             a link to its tree; its mtime is when it was last used
+//	drv/<hash>-<name>/failed.log         what the last failed build printed
+//	tree/<hash>/                         a tree, read-only
+//	tree/<hash>.manifest                 its manifest, where no record holds it
+//	action/<xx>                          an index by action key, two characters a file; can be rebuilt
+//	root/<name>                          what keeps objects from being collected
+//	lock/                                files that are locked, never removed
+//	tmp/<name>/                          work in progress, locked by its process
+//
+// # Writing
+//
+// The record is written last: it is the commit point. What it needs is there
+// before it, and goes after it. commit.go is the only way in for objects.
+//
+// docs/store-format.md specifies all of it.
+package store

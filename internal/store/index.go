@@ -1,0 +1,153 @@
+package store
+
+// The index says which values belong to a key: to an action key, which
+// realizations answer it, and the number of the run that made each; to the key
+// of a score, its number. It is a line for each value, of value, tab and key,
+// appended to one of 1,024 files by the key's first two characters. It is
+// derived: a line may be stale, and a torn line is passed over.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (s *Store) indexPath(key Hash) string { return s.join("action", key.String()[:2]) }
+
+// addToIndex appends a line, unless it is there.
+func (s *Store) addToIndex(key Hash, value string) error {
+	values, torn, err := s.readIndex(key)
+	if err != nil || slices.Contains(values, value) {
+		return err
+	}
+	line := value + "\t" + key.String() + "\n"
+	if torn {
+		line = "\n" + line
+	}
+	f, err := os.OpenFile(s.indexPath(key), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
+}
+
+// cutLine takes a line apart. The key is its end, so that of a torn line, or
+// of what follows one, nothing is taken for a value.
+func cutLine(line string) (value, key string, ok bool) {
+	line = strings.TrimSuffix(line, "\n")
+	i := strings.LastIndexByte(line, '\t')
+	if i < 0 || len(line)-i-1 != hashLen {
+		return "", "", false
+	}
+	return line[:i], line[i+1:], true
+}
+
+// readIndex returns the values of a key, each once, and whether the file's
+// last line is not whole.
+func (s *Store) readIndex(key Hash) (values []string, torn bool, err error) {
+	data, err := os.ReadFile(s.indexPath(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	want := key.String()
+	for line := range strings.Lines(string(data)) {
+		value, k, ok := cutLine(line)
+		if ok && k == want && !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values, len(data) > 0 && data[len(data)-1] != '\n', nil
+}
+
+// RealizationsOf returns the realizations of any derivation that answer the
+// action key, in order. A record that is not there any more, or is damaged, is
+// passed over.
+func (s *Store) RealizationsOf(key Hash) ([]Realization, error) {
+	values, _, err := s.readIndex(key)
+	if err != nil {
+		return nil, err
+	}
+	var found []Realization
+	for _, v := range values {
+		text, _, _ := strings.Cut(v, "\t")
+		ref, err := ParseRRef(text)
+		if err != nil {
+			continue
+		}
+		if r, err := s.Realization(ref); err == nil && r.Answers(key) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b Realization) int { return a.Ref.Compare(b.Ref) })
+	// One that was removed and made again has two lines, with two numbers.
+	return slices.CompactFunc(found, func(a, b Realization) bool { return a.Ref == b.Ref }), nil
+}
+
+// FreeRuns returns the n smallest numbers, from 1, that no run of the action
+// has had whose result entered the store; removing a result gives no number
+// back until gc.
+func (s *Store) FreeRuns(key Hash, n int) ([]int, error) {
+	values, _, err := s.readIndex(key)
+	if err != nil {
+		return nil, err
+	}
+	had := make(map[int]bool, len(values))
+	for _, v := range values {
+		_, text, _ := strings.Cut(v, "\t")
+		if run, err := strconv.Atoi(text); err == nil {
+			had[run] = true
+		}
+	}
+	var free []int
+	for run := 1; len(free) < n; run++ {
+		if !had[run] {
+			free = append(free, run)
+		}
+	}
+	return free, nil
+}
+
+// scoreFormat marks what the key of a score is the hash of.
+const scoreFormat = "plx score 1"
+
+// ScoreKey returns the key under which the number is kept that a script gives
+// to a tree. The action is what runs; the tree stands in its Source.
+func ScoreKey(a Action) (Hash, error) {
+	key, err := a.Key()
+	if err != nil {
+		return Hash{}, err
+	}
+	data, err := Canonical(map[string]any{"format": scoreFormat, "action": key.String()})
+	if err != nil {
+		return Hash{}, err
+	}
+	return HashOf(data), nil
+}
+
+// Score returns the number kept under the key, if there is one.
+func (s *Store) Score(key Hash) (float64, bool) {
+	values, _, err := s.readIndex(key)
+	if err != nil {
+		return 0, false
+	}
+	for _, v := range values {
+		if f, err := strconv.ParseFloat(v, 64); err == nil {
+			return f, true
+		}
+	}
+	return 0, false
+}
+
+// KeepScore keeps the number that a script gave. The first one stays.
+func (s *Store) KeepScore(key Hash, score float64) error {
+	s.mustHold()
+	return s.addToIndex(key, strconv.FormatFloat(score, 'g', -1, 64))
+}

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+// A Context says, for each input of a realization, which realizations it was
+// built from, in order.
+type Context map[string][]RRef
+
+// table returns the canonical value of c.
+func (c Context) table() map[string]any {
+	return mapTable(c, func(refs []RRef) any {
+		l := make([]any, len(refs))
+		for i, ref := range refs {
+			l[i] = ref.String()
+		}
+		return l
+	})
+}
+
+// A Realization is one result of a derivation, with the record of how it was
+// made. Its address covers derivation, context and tree; nothing else does.
+type Realization struct {
+	Ref      RRef
+	Context  Context
+	Tree     Hash
+	Manifest Manifest // what Tree contains
+	Volatile []string // paths of the volatile outputs that there are
+	Origin
+	Also    map[Hash]int // other action keys under which a command gave the same, with the numbers of the runs
+	Made    time.Time    // when it was last made: the time of the record's file
+	Adopted RRef         // the realization whose tree this is, if no command was run
+}
+
+// Answers reports whether a command with the action key has given r.
+func (r Realization) Answers(key Hash) bool {
+	_, also := r.Also[key]
+	return also || r.Action == key
+}
+
+// An Origin tells how a result came to be. It is recorded, not hashed.
+type Origin struct {
+	Action  Hash          // the action key
+	Run     int           // the number of the run, from 1; 0 where no command is run
+	Started time.Time     // when the command started
+	Stopped time.Time     // when it ended
+	User    time.Duration // CPU time in user mode, of the whole process tree
+	System  time.Duration // CPU time in the kernel
+	MaxRSS  int64         // largest resident set of a process, in bytes
+	Host    string        // the name of the machine
+	By      string        // the name of the user
+	Version string        // of the plx that made it
+	Sandbox string        // how the command was isolated
+}
+
+// realizationFormat marks what the hash of a realization is taken of.
+const realizationFormat = "plx realization 1"
+
+// RealizationRef returns the address of the realization of the derivation, in
+// the context, whose tree has the given hash.
+func RealizationRef(dref DRef, context Context, tree Hash) RRef {
+	data, err := canonicalRealization(dref, context, tree)
+	if err != nil {
+		panic("store: " + err.Error()) // input names are checked before anything is built
+	}
+	return RRef{HashOf(data), dref}
+}
+
+// canonicalRealization returns what the hash of a realization is taken of.
+func canonicalRealization(dref DRef, context Context, tree Hash) ([]byte, error) {
+	return Canonical(map[string]any{
+		"format":     realizationFormat,
+		"derivation": dref.String(),
+		"context":    context.table(),
+		"tree":       tree.String(),
+	})
+}
+
+// A record is the file of a realization.
+type record struct {
+	Format     string              `json:"format"`
+	Derivation string              `json:"derivation"`
+	Context    map[string][]string `json:"context"`
+	Tree       string              `json:"tree"`
+	Manifest   string              `json:"manifest,omitempty"`
+	Volatile   []string            `json:"volatile,omitempty"`
+	Adopted    string              `json:"adopted,omitempty"`
+	Action     string              `json:"action"`
+	Run        int                 `json:"run,omitempty"`
+	Also       map[string]int      `json:"also,omitempty"`
+	Started    time.Time           `json:"started"`
+	Stopped    time.Time           `json:"stopped"`
+	User       float64             `json:"user_seconds"`
+	System     float64             `json:"system_seconds"`
+	MaxRSS     int64               `json:"max_rss_bytes"`
+	Host       string              `json:"host,omitempty"`
+	By         string              `json:"by,omitempty"`
+	Version    string              `json:"version,omitempty"`
+	Sandbox    string              `json:"sandbox,omitempty"`
+}
+
+// maxInlineManifest is the size in bytes up to which a manifest lies in the
+// record: a file of its own costs more than reading so much.
+const maxInlineManifest = 2048
+
+// encode returns the file of r. A large manifest is not in it.
+func (r Realization) encode() ([]byte, error) {
+	rec := record{
+		Format:     realizationFormat,
+		Derivation: r.Ref.dref.String(),
+		Context:    make(map[string][]string, len(r.Context)),
+		Tree:       r.Tree.String(),
+		Volatile:   r.Volatile,
+		Action:     r.Action.String(),
+		Run:        r.Run,
+		Started:    r.Started.UTC(),
+		Stopped:    r.Stopped.UTC(),
+		User:       r.User.Seconds(),
+		System:     r.System.Seconds(),
+		MaxRSS:     r.MaxRSS,
+		Host:       r.Host,
+		By:         r.By,
+		Version:    r.Version,
+		Sandbox:    r.Sandbox,
+	}
+	for name, refs := range r.Context {
+		texts := make([]string, len(refs))
+		for i, ref := range refs {
+			texts[i] = ref.String()
+		}
+		rec.Context[name] = texts
+	}
+	for key, run := range r.Also {
+		if rec.Also == nil {
+			rec.Also = make(map[string]int, len(r.Also))
+		}
+		rec.Also[key.String()] = run
+	}
+	if text := r.Manifest.Text(); len(text) <= maxInlineManifest {
+		rec.Manifest = string(text)
+	}
+	if !r.Adopted.IsZero() {
+		rec.Adopted = r.Adopted.String()
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "\t")
+	err := enc.Encode(rec)
+	return b.Bytes(), err
+}
+
+// decodeRealization reads the file of the realization ref. It reports whether
+// the manifest is in it.
+func decodeRealization(ref RRef, data []byte) (r Realization, inline bool, err error) {
+	var rec record
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&rec); err != nil {
+		return Realization{}, false, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Realization{}, false, errors.New("something follows the record")
+	}
+	if rec.Format != realizationFormat {
+		return Realization{}, false, fmt.Errorf("format %q: want %q", rec.Format, realizationFormat)
+	}
+	r, err = rec.realization(ref)
+	return r, rec.Manifest != "", err
+}
+
+// realization checks that the record is that of ref.
+func (rec record) realization(ref RRef) (Realization, error) {
+	r := Realization{Ref: ref, Context: make(Context, len(rec.Context)), Volatile: rec.Volatile}
+	var errs [5]error
+	r.Tree, errs[0] = ParseHash(rec.Tree)
+	r.Action, errs[1] = ParseHash(rec.Action)
+	r.Also, errs[2] = parseAlso(rec.Also)
+	for name, texts := range rec.Context {
+		refs, err := parseRRefs(texts)
+		if err != nil {
+			return Realization{}, err
+		}
+		r.Context[name] = refs
+	}
+	if rec.Adopted != "" {
+		r.Adopted, errs[3] = ParseRRef(rec.Adopted)
+	}
+	if rec.Manifest != "" {
+		r.Manifest, errs[4] = ParseManifest([]byte(rec.Manifest))
+		if errs[4] == nil && r.Manifest.Hash() != r.Tree {
+			return Realization{}, errors.New("the manifest is not the tree's")
+		}
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return Realization{}, err
+	}
+	data, err := canonicalRealization(ref.dref, r.Context, r.Tree)
+	if err != nil {
+		return Realization{}, err
+	}
+	if HashOf(data) != ref.hash || rec.Derivation != ref.dref.String() {
+		return Realization{}, errors.New("the record is not that of its name")
+	}
+	r.Origin = rec.origin(r.Action)
+	return r, nil
+}
+
+func parseAlso(texts map[string]int) (map[Hash]int, error) {
+	if texts == nil {
+		return nil, nil
+	}
+	also := make(map[Hash]int, len(texts))
+	for text, run := range texts {
+		key, err := ParseHash(text)
+		if err != nil {
+			return nil, err
+		}
+		also[key] = run
+	}
+	return also, nil
+}
+
+func (rec record) origin(action Hash) Origin {
+	return Origin{
+		Action:  action,
+		Run:     rec.Run,
+		Started: rec.Started,
+		Stopped: rec.Stopped,
+		User:    seconds(rec.User),
+		System:  seconds(rec.System),
+		MaxRSS:  rec.MaxRSS,
+		Host:    rec.Host,
+		By:      rec.By,
+		Version: rec.Version,
+		Sandbox: rec.Sandbox,
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }
+
+func parseRRefs(texts []string) ([]RRef, error) {
+	refs := make([]RRef, len(texts))
+	for i, text := range texts {
+		var err error
+		if refs[i], err = ParseRRef(text); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}

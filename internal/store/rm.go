@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// removedSuffix ends the name of the file that says that a realization was
+// removed although something was built from it.
+const removedSuffix = ".removed"
+
+// RemoveOptions say what [Store.Remove] does.
+type RemoveOptions struct {
+	Force   bool   // remove what is in use, too
+	Waiting func() // called once if other processes must be waited for
+}
+
+// Remove removes realizations from the store. Their trees stay until gc. What
+// is built from one of them and not removed with it, or a root that names it,
+// is an [InUseError], and nothing is removed.
+func (s *Store) Remove(ctx context.Context, refs []RRef, o RemoveOptions) error {
+	if err := s.holdAlone(ctx, o.Waiting); err != nil {
+		return fmt.Errorf("rm: %w", err)
+	}
+	if err := s.remove(ctx, refs, o.Force); err != nil {
+		return fmt.Errorf("rm: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
+	m, err := s.readMarks(ctx)
+	if err != nil {
+		return err
+	}
+	users, err := m.users()
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if !s.exists(s.recordPath(ref)) {
+			return fmt.Errorf("%v: %w", ref, ErrNotExist)
+		}
+		by := slices.DeleteFunc(users[ref], func(user string) bool {
+			return slices.ContainsFunc(refs, func(r RRef) bool { return r.String() == user })
+		})
+		users[ref] = by
+		if len(by) > 0 && !force {
+			return &InUseError{ref, by}
+		}
+	}
+	for _, ref := range m.dependentsFirst(refs) {
+		if len(users[ref]) > 0 {
+			if err := s.place(s.OutPath(ref)+removedSuffix, nil, time.Time{}); err != nil {
+				return err
+			}
+		}
+		if err := s.dropRealization(ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// users returns, by realization, what is built from it and the roots that name
+// it, or its derivation. A project is none: its plans name derivations, of which
+// a person may remove results.
+func (m *marks) users() (map[RRef][]string, error) {
+	users := make(map[RRef][]string)
+	for user, r := range m.records {
+		for _, refs := range r.Context {
+			for _, ref := range refs {
+				users[ref] = append(users[ref], user.String())
+			}
+		}
+	}
+	roots, err := m.store.Roots()
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
+		refs := root.RRefs
+		if len(root.DRefs) == 1 && root.Target == root.DRefs[0].String() {
+			refs = m.of[root.DRefs[0]]
+		}
+		for _, ref := range refs {
+			users[ref] = append(users[ref], "root "+root.Name)
+		}
+	}
+	for _, by := range users {
+		slices.Sort(by)
+	}
+	return users, nil
+}
+
+// dependentsFirst orders refs so that none loses its context before itself.
+func (m *marks) dependentsFirst(refs []RRef) []RRef {
+	damaged := m.kept
+	m.kept = map[RRef]bool{}
+	var order []RRef
+	for _, ref := range m.deadOrder() {
+		if slices.Contains(refs, ref) {
+			order = append(order, ref)
+		}
+	}
+	for _, ref := range refs {
+		if damaged[ref] {
+			order = append(order, ref)
+		}
+	}
+	return order
+}
+
+// An InUseError says why a realization can't be removed.
+type InUseError struct {
+	Ref RRef
+	By  []string // realizations that are built from it, or roots that name it
+}
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("%v is in use by %s", e.Ref, strings.Join(e.By, ", "))
+}

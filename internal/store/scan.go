@@ -1,0 +1,315 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/zeebo/blake3"
+	"golang.org/x/sys/unix"
+)
+
+// A TreeError says that a directory holds what no tree can hold.
+type TreeError struct {
+	Path string // below the directory
+	Err  error
+}
+
+func (e *TreeError) Error() string { return fmt.Sprintf("%q %v", e.Path, e.Err) }
+
+// frozenTime is the time that files of a tree get, in seconds since 1970: the
+// start of 1980 UTC, the earliest that zip can tell. A command that looks at
+// the times of its inputs sees the same on every machine.
+const frozenTime = 315532800
+
+// A scanner reads a directory into the entries of a manifest.
+type scanner struct {
+	top     string
+	freeze  bool                   // make all but the top read-only, as it goes
+	skip    func(path string) bool // leave out what it says; nil: nothing
+	entries []Entry
+	buf     []byte
+}
+
+// scanBuffer is how much of a file is read at once, in bytes.
+const scanBuffer = 256 << 10
+
+// scan returns the manifest of the directory.
+func (sc *scanner) scan() (Manifest, error) {
+	if err := sc.dir(""); err != nil {
+		return Manifest{}, err
+	}
+	m, err := NewManifest(sc.entries)
+	var treeErr *TreeError
+	if err != nil && !errors.As(err, &treeErr) {
+		return Manifest{}, &TreeError{".", fmt.Errorf("cannot be kept: %v", err)}
+	}
+	return m, err
+}
+
+// dir reads what is in the directory at the path below the top.
+func (sc *scanner) dir(path string) error {
+	if sc.freeze {
+		if err := os.Chmod(sc.host(path), 0o700); err != nil {
+			return err
+		}
+	}
+	list, err := os.ReadDir(sc.host(path))
+	if errors.Is(err, unix.ENAMETOOLONG) {
+		return &TreeError{path, errors.New("is too long a path")}
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		below := strings.TrimPrefix(path+"/"+d.Name(), "/")
+		if sc.skip != nil && sc.skip(below) {
+			continue
+		}
+		if err := CheckPath(below); err != nil {
+			return &TreeError{below, errors.New("has a name that is not UTF-8: rename it")}
+		}
+		if err := sc.entry(below, d.Type()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (sc *scanner) host(path string) string {
+	if path == "" {
+		return sc.top
+	}
+	return sc.top + "/" + path
+}
+
+func (sc *scanner) entry(path string, kind fs.FileMode) error {
+	switch kind {
+	case fs.ModeDir:
+		sc.entries = append(sc.entries, Entry{Path: path, Kind: KindDir})
+		if err := sc.dir(path); err != nil {
+			return err
+		}
+		return sc.seal(path, 0o555)
+	case fs.ModeSymlink:
+		target, err := os.Readlink(sc.host(path))
+		if err != nil {
+			return err
+		}
+		sc.entries = append(sc.entries, Entry{Path: path, Kind: KindSymlink, Size: int64(len(target)), Target: target})
+		return sc.stamp(path)
+	case 0:
+		return sc.file(path)
+	default:
+		return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
+	}
+}
+
+func kindName(kind fs.FileMode) string {
+	switch {
+	case kind&fs.ModeNamedPipe != 0:
+		return "FIFO"
+	case kind&fs.ModeSocket != 0:
+		return "socket"
+	case kind&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+// seal makes a file or directory read-only, if the scanner freezes.
+func (sc *scanner) seal(path string, mode fs.FileMode) error {
+	if !sc.freeze {
+		return nil
+	}
+	if err := os.Chmod(sc.host(path), mode); err != nil {
+		return err
+	}
+	return sc.stamp(path)
+}
+
+// stamp gives a file the time that all files of a tree have.
+func (sc *scanner) stamp(path string) error {
+	if !sc.freeze {
+		return nil
+	}
+	t := unix.Timespec{Sec: frozenTime}
+	err := unix.UtimesNanoAt(unix.AT_FDCWD, sc.host(path), []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		return &fs.PathError{Op: "utimensat", Path: sc.host(path), Err: err}
+	}
+	return nil
+}
+
+func (sc *scanner) file(path string) error {
+	f, err := sc.open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+		return &TreeError{path, errors.New("has a set-id bit: remove it with chmod ug-s")}
+	}
+	if sc.freeze && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		own, err := sc.unshare(path, f)
+		if err != nil {
+			return err
+		}
+		defer own.Close()
+		f = own
+	}
+	e := Entry{Path: path, Kind: KindFile}
+	mode := fs.FileMode(0o444)
+	if info.Mode()&0o100 != 0 {
+		e.Kind, mode = KindExecutable, 0o555
+	}
+	if e.Size, e.Digest, err = sc.digest(f); err != nil {
+		return err
+	}
+	sc.entries = append(sc.entries, e)
+	return sc.seal(path, mode)
+}
+
+// open opens a regular file. A result's file may have been left without
+// permission to read it.
+func (sc *scanner) open(path string) (*os.File, error) {
+	const flags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	f, err := os.OpenFile(sc.host(path), flags, 0)
+	if !errors.Is(err, fs.ErrPermission) || !sc.freeze {
+		return f, err
+	}
+	info, err := os.Lstat(sc.host(path))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(sc.host(path), info.Mode().Perm()|0o400); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(sc.host(path), flags, 0)
+}
+
+// unshare puts a copy of a file in its place, and returns that, open: another
+// link to the file could change what is in the store. The copy is made beside
+// the top, where no name is too long or taken.
+func (sc *scanner) unshare(path string, shared *os.File) (*os.File, error) {
+	dir, _ := splitPath(sc.top)
+	own, err := os.CreateTemp(dir, "own-")
+	if err != nil {
+		return nil, err
+	}
+	err = copyContent(own, shared)
+	if err == nil {
+		err = os.Rename(own.Name(), sc.host(path))
+	}
+	if err == nil {
+		_, err = own.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		own.Close()
+		return nil, err
+	}
+	return own, nil
+}
+
+func (sc *scanner) digest(f *os.File) (int64, Digest, error) {
+	if sc.buf == nil {
+		sc.buf = make([]byte, scanBuffer)
+	}
+	n, err := io.ReadFull(f, sc.buf)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return int64(n), DigestOf(sc.buf[:n]), nil
+	}
+	if err != nil {
+		return 0, Digest{}, err
+	}
+	h := blake3.New()
+	h.Write(sc.buf)
+	rest, err := io.CopyBuffer(h, struct{ io.Reader }{f}, sc.buf)
+	var d Digest
+	h.Sum(d.sum[:0])
+	return int64(n) + rest, d, err
+}
+
+// copyFile makes a copy of a file. An executable is one whatever the umask.
+func copyFile(from, to string, executable bool) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	err = copyContent(dst, src)
+	if err == nil && executable {
+		err = dst.Chmod(0o755)
+	}
+	return errors.Join(err, dst.Close())
+}
+
+// copyContent copies a file, sharing its blocks where the file system can.
+func copyContent(dst, src *os.File) error {
+	if cloneFile(dst, src) == nil {
+		return nil
+	}
+	_, err := io.Copy(dst, src)
+	return err
+}
+
+// copyTree makes a copy of what the manifest lists, to be frozen.
+func copyTree(from string, m Manifest, to string) error {
+	for _, e := range m.Entries() {
+		src, dst := from+"/"+e.Path, to+"/"+e.Path
+		var err error
+		switch e.Kind {
+		case KindDir:
+			err = os.Mkdir(dst, 0o777)
+		case KindSymlink:
+			err = os.Symlink(e.Target, dst)
+		default:
+			err = copyFile(src, dst, e.Kind == KindExecutable)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAll removes a directory whatever the modes of what is in it.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	walkErr := unlock(dir)
+	return errors.Join(walkErr, os.RemoveAll(dir))
+}
+
+// unlock makes dir and all directories below it writable.
+func unlock(dir string) error {
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if d.IsDir() {
+			if err := unlock(dir + "/" + d.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
