@@ -1,0 +1,144 @@
+package match
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"plx/internal/store"
+)
+
+// String returns a short form of m for people, such as
+// "best 3 by result.fun (min) where result.nit < 100".
+func (m Matcher) String() string {
+	text := m.ruleText()
+	if m.where != nil {
+		text += " where " + m.where.String()
+	}
+	return text
+}
+
+func (m Matcher) ruleText() string {
+	if word := m.word(); word != "" {
+		return word
+	}
+	switch m.rule {
+	case latest:
+		return fmt.Sprintf("latest %d", m.n)
+	case some:
+		return fmt.Sprintf("some %d", m.n)
+	case best:
+		return m.bestText()
+	case exact:
+		return "exact " + strings.Join(texts(m.refs), ", ")
+	default:
+		return "no matcher"
+	}
+}
+
+func (m Matcher) bestText() string {
+	by := m.by
+	if m.script != "" {
+		by = "script"
+	}
+	text := fmt.Sprintf("best %d by %s", m.n, by)
+	if m.min {
+		text += " (min)"
+	}
+	return text
+}
+
+func texts(refs []store.RRef) []string {
+	texts := make([]string, len(refs))
+	for i, ref := range refs {
+		texts[i] = ref.String()
+	}
+	return texts
+}
+
+// describe says what v is, in a few words.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "nothing"
+	case string:
+		return "the text " + shorten(v)
+	case bool, int64:
+		return fmt.Sprint(v)
+	case float64:
+		return floatText(v)
+	case store.Datetime:
+		return "the date " + v.String()
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	default:
+		return fmt.Sprintf("a %T", v)
+	}
+}
+
+// floatText writes f so that it can't be taken for an integer.
+func floatText(f float64) string {
+	text := strconv.FormatFloat(f, 'g', -1, 64)
+	if strings.Trim(text, "-0123456789") == "" {
+		text += ".0"
+	}
+	return text
+}
+
+// shortLen is how many bytes of a text an error shows.
+const shortLen = 40
+
+// shorten quotes s, and cuts it if it is long.
+func shorten(s string) string {
+	if len(s) <= shortLen {
+		return strconv.Quote(s)
+	}
+	cut := shortLen
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strconv.Quote(s[:cut]) + "…"
+}
+
+// suggest returns a question that names the word nearest to the given one, or
+// "" if none is near.
+func suggest(word string, words []string) string {
+	near, least := "", max(1, len(word)/3)+1
+	for _, w := range words {
+		if d := distance(word, w); d < least {
+			near, least = w, d
+		}
+	}
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", near)
+}
+
+// distance returns how many letters must be added, dropped, changed or
+// swapped with their neighbour to make b of a.
+func distance(a, b string) int {
+	before, row := []int(nil), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		next := make([]int, len(b)+1)
+		next[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := row[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			next[j] = min(change, row[j]+1, next[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(b)]
+}
