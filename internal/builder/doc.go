@@ -1,0 +1,30 @@
+// Package builder owns the contract with a command, and running one. It knows
+// directories, not references: what a command is given comes from whoever
+// calls [Run], and what it leaves in out is theirs to take.
+//
+// # The build directory
+//
+//	src/          working directory: a private, writable copy of the source
+//	in/X          input X, read-only; for a list in/X/1, in/X/2, … with zeros before
+//	out/          $out: what is left here is the result
+//	tmp/          $TMPDIR and $HOME
+//	carry/        $PLX_CARRY: what an interrupted build left for the next
+//	build.json    $PLX_BUILD: the description, without any name of a stage
+//
+// # A run
+//
+//  1. Lay the source, the inputs and, for a check, the finished result.
+//  2. Make the directories of the declared outputs, and write the description.
+//  3. Start the command in a session of its own, with the environment of
+//     env.go, umask 022, no input, and the log as its output.
+//  4. Wait until it exits, the timeout is over or the context is done. In the
+//     last two cases all of its processes get TERM, and time to follow it.
+//  5. Kill what is left of its processes, so that nothing writes to out later.
+//
+// What differs between operating systems is in files named after them:
+// process_linux.go and process_other.go start a command and find its
+// processes, copy_linux.go and copy_other.go share the bytes of files. Inputs
+// are laid in one place, [build.layInput].
+//
+// docs/build-environment.md is the contract for those who write commands.
+package builder

@@ -1,0 +1,186 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lay makes the build directory and everything in it.
+func (b build) lay(ctx context.Context) error {
+	description, err := b.describe()
+	if err != nil {
+		return err
+	}
+	if err := makeEmpty(b.Dir); err != nil {
+		return fmt.Errorf("build directory: %w", err)
+	}
+	c := &copier{ctx: ctx}
+	steps := []func(*copier) error{b.laySource, b.layInputs, b.layOut}
+	for _, step := range steps {
+		if err := step(c); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{b.tmp(), b.carry()} {
+		if err := makeDir(dir, ours.dir); err != nil {
+			return err
+		}
+	}
+	return writeFile(b.description(), description, theirs.file)
+}
+
+// writeFile makes a file.
+func writeFile(name string, data []byte, mode fs.FileMode) error {
+	fd, err := open(name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, uint32(mode))
+	if err != nil {
+		return err
+	}
+	err = writeAll(fd, data)
+	if closed := unix.Close(fd); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: name, Err: err}
+	}
+	return nil
+}
+
+// makeEmpty makes a directory, or makes sure that it is there and empty.
+func makeEmpty(dir string) error {
+	err := os.Mkdir(dir, 0o777)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s: it is not empty, but holds %q", dir, entries[0].Name())
+	}
+	return err
+}
+
+// makeDir makes a directory that has this mode whatever the umask.
+func makeDir(dir string, mode fs.FileMode) error {
+	if err := os.Mkdir(dir, mode); err != nil {
+		return err
+	}
+	return os.Chmod(dir, mode)
+}
+
+func (b build) laySource(c *copier) error {
+	if b.Source == "" {
+		return makeDir(b.src(), ours.dir)
+	}
+	if err := c.dir(b.src(), b.Source, ours); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return nil
+}
+
+// layInputs lays all inputs. Their directories are made read-only at the end.
+func (b build) layInputs(c *copier) error {
+	if len(b.Inputs) == 0 {
+		return nil
+	}
+	dirs := []string{b.in()}
+	for name, in := range b.Inputs {
+		if in.List {
+			dirs = append(dirs, b.in()+"/"+name)
+		}
+	}
+	for _, dir := range dirs {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for name, in := range inOrder(b.Inputs) {
+		for i, item := range in.Items {
+			if err := b.layInput(c, b.itemDir(name, in, i), item); err != nil {
+				return fmt.Errorf("input %s: %w", name, err)
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if err := seal(dir, theirs.dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// layInput shows one item at dst. It copies, sharing blocks where the file
+// system can: a hard link would be a way into the store for whoever may write
+// to a read-only file, as root may.
+func (b build) layInput(c *copier, dst string, item Item) error {
+	if item.Paths == nil {
+		return c.dir(dst, item.Dir, theirs)
+	}
+	return c.parts(dst, item.Dir, item.Paths)
+}
+
+// layOut makes out: the finished result, or the directories that the declared
+// outputs are to lie in.
+func (b build) layOut(c *copier) error {
+	if b.Result != "" {
+		if err := c.dir(b.out(), b.Result, theirs); err != nil {
+			return fmt.Errorf("result: %w", err)
+		}
+		return nil
+	}
+	if err := makeDir(b.out(), ours.dir); err != nil {
+		return err
+	}
+	for _, dir := range parents(maps.Values(b.Outputs)) {
+		if err := makeDir(b.out()+"/"+dir, ours.dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parents returns the directories above the paths, each once and after those
+// that it lies in.
+func parents(paths iter.Seq[string]) []string {
+	above := make(map[string]bool)
+	for p := range paths {
+		for dir := path.Dir(path.Clean(p)); dir != "." && !above[dir]; dir = path.Dir(dir) {
+			above[dir] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(above))
+}
+
+// topmost returns the paths, clean, each once, and without those that lie
+// below another.
+func topmost(paths []string) []string {
+	all := make(map[string]bool, len(paths))
+	for _, p := range paths {
+		all[path.Clean(p)] = true
+	}
+	var top []string
+	for p := range all {
+		if !anyAbove(all, p) {
+			top = append(top, p)
+		}
+	}
+	slices.Sort(top)
+	return top
+}
+
+func anyAbove(paths map[string]bool, p string) bool {
+	for i := strings.LastIndexByte(p, '/'); i > 0; i = strings.LastIndexByte(p[:i], '/') {
+		if paths[p[:i]] {
+			return true
+		}
+	}
+	return p != "." && paths["."]
+}

@@ -1,0 +1,88 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// A process is a command that has been started and not yet been reaped: until
+// then its number, which is that of its process group and session as well, is
+// nobody else's.
+//
+// Each system has its own start, targets and reap.
+
+// supervise waits until the process exits, or ends it with all that belongs to
+// it since the context is done or the timeout over. The error says which.
+func (p *process) supervise(ctx context.Context, timeout, grace time.Duration) error {
+	var late <-chan time.Time
+	if timeout > 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-ctx.Done():
+		p.terminate(grace)
+		return interrupted(ctx)
+	case <-late:
+		p.terminate(grace)
+		return &TimeoutError{timeout}
+	}
+}
+
+// longestNap is the longest time between two looks at which processes are
+// left. It begins with a millisecond.
+const longestNap = 100 * time.Millisecond
+
+// terminate asks all processes of the command to end, and returns when they
+// have, or when the grace is over. It doesn't stop at the first of them: a
+// shell follows TERM at once, while the program that it runs may be writing
+// its checkpoint.
+func (p *process) terminate(grace time.Duration) {
+	p.signal(syscall.SIGTERM)
+	p.signal(syscall.SIGCONT) // one that is stopped gets TERM only now
+	over := time.Now().Add(grace)
+	for nap := time.Millisecond; len(p.targets()) > 0; nap = min(2*nap, longestNap) {
+		left := time.Until(over)
+		if left <= 0 {
+			return
+		}
+		time.Sleep(min(nap, left))
+	}
+}
+
+func (p *process) signal(s syscall.Signal) {
+	for _, target := range p.targets() {
+		syscall.Kill(target, s) // it may have ended by now
+	}
+}
+
+// sweepTime is how long a process may take to follow KILL. Only one that hangs
+// in the kernel, as on a network file system that doesn't answer, needs long.
+const sweepTime = 30 * time.Second
+
+// sweep kills all that is left of the command, and returns when nothing is:
+// only then is what lies in out at rest.
+func (p *process) sweep() error {
+	syscall.Kill(-p.pid, syscall.SIGKILL) // the whole group at once, so that none can fork out of it
+	over := time.Now().Add(sweepTime)
+	for nap := time.Millisecond; ; nap = min(2*nap, longestNap) {
+		targets := p.targets()
+		if len(targets) == 0 {
+			break
+		}
+		if time.Now().After(over) {
+			return fmt.Errorf("process %d of the command doesn't follow KILL", max(targets[0], -targets[0]))
+		}
+		for _, target := range targets {
+			syscall.Kill(target, syscall.SIGKILL)
+		}
+		time.Sleep(nap)
+	}
+	<-p.exited
+	return nil
+}

@@ -1,0 +1,252 @@
+package builder
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is described in process.go.
+type process struct {
+	pid    int
+	marker string
+	exited chan struct{} // closed when it is a zombie
+}
+
+// start starts the command on a thread of its own, which waits for it and then
+// ends. That thread has a umask of its own. And since it lives as long as the
+// command, the command can be told to die with it: were it one of Go's shared
+// threads, the death signal could come as soon as Go has no more use for that
+// thread. So a plx that is killed takes its commands along, if not what these
+// have started in turn.
+func start(c command) (*process, error) {
+	p := &process{marker: c.marker, exited: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: what is changed below ends with the thread
+		err := p.spawn(c)
+		started <- err
+		if err == nil {
+			p.wait()
+			close(p.exited)
+		}
+	}()
+	return p, <-started
+}
+
+// spawn starts the process as leader of a new session, so that it has no
+// terminal to ask questions on or to be stopped by.
+func (p *process) spawn(c command) error {
+	if err := unix.Unshare(unix.CLONE_FS); err == nil {
+		unix.Umask(umask)
+	} else if !hasUmask() { // a container may forbid to set it for the thread
+		c = c.underShell()
+	}
+	closeOnExec()
+	var err error
+	p.pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
+		Dir:   c.dir,
+		Env:   c.env,
+		Files: c.files[:],
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	})
+	return err
+}
+
+// hasUmask reports whether the umask is that of builds already.
+func hasUmask() bool {
+	mask, err := strconv.ParseUint(field("thread-self", "Umask"), 8, 32)
+	return err == nil && mask == umask
+}
+
+// closeOnExec marks the descriptors that plx itself was started with, say by
+// a shell's 3>file. All others are marked when they are opened.
+func closeOnExec() {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	entries, _ := os.ReadDir("/proc/self/fd") // Linux before 5.11
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// wait returns when the process is a zombie.
+func (p *process) wait() {
+	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+}
+
+// reap waits for the process and returns what its end means.
+func (p *process) reap(u *Usage) error {
+	var status syscall.WaitStatus
+	var took syscall.Rusage
+	for {
+		_, err := syscall.Wait4(p.pid, &status, 0, &took)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("wait4", err)
+		}
+		u.User, u.System = time.Duration(took.Utime.Nano()), time.Duration(took.Stime.Nano())
+		u.MaxRSS = took.Maxrss << 10 // from KiB
+		return exitError(status)
+	}
+}
+
+// targets returns what must be signalled to reach every live process of the
+// command, in the form of kill(2): the group, if any of it is alive, and the
+// processes that have left it. The latter are those of the same session, as
+// of timeout(1) or of a shell with job control, and those that still have the
+// marker in the environment that they were started with, as of setsid(1). A
+// daemon that has also dropped its environment is not found, nor is anything
+// where /proc is not this system's.
+func (p *process) targets() []int {
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return p.groupAlone()
+	}
+	var targets []int
+	group := false
+	for _, pid := range p.candidates() {
+		stat, ok := readStat(pid)
+		switch {
+		case !ok || stat.state == 'Z' || stat.state == 'X':
+		case stat.group == p.pid:
+			group = true
+		case stat.session == p.pid || p.marked(pid):
+			targets = append(targets, threadGroup(pid))
+		}
+	}
+	if group {
+		targets = append(targets, -p.pid)
+	}
+	slices.Sort(targets)
+	return slices.Compact(targets)
+}
+
+// groupAlone is for want of /proc: as long as the process has not exited, its
+// group is alive.
+func (p *process) groupAlone() []int {
+	select {
+	case <-p.exited:
+		return nil
+	default:
+		return []int{-p.pid}
+	}
+}
+
+// maxGap is how many numbers are tried one by one: to read all of /proc takes
+// as long as some thousand of them.
+const maxGap = 1000
+
+// candidates returns the numbers that processes of the command may have.
+// Numbers are given in order, so that right after a short command these are
+// few.
+func (p *process) candidates() []int {
+	newest := newestPID()
+	if newest < p.pid || newest > p.pid+maxGap {
+		return allPIDs()
+	}
+	pids := make([]int, 0, newest-p.pid+1)
+	for pid := p.pid; pid <= newest; pid++ {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// newestPID returns the number given last, 0 if it can't be known. It is the
+// last word of /proc/loadavg.
+func newestPID() int {
+	data, _ := readProc("loadavg")
+	text := strings.TrimSpace(data)
+	pid, _ := strconv.Atoi(text[strings.LastIndexByte(text, ' ')+1:])
+	return pid
+}
+
+func allPIDs() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// A stat is what is read of /proc/N/stat.
+type stat struct {
+	state          byte
+	group, session int
+}
+
+// readStat reads it: the number, the name in parentheses, which may have any
+// characters in it, then state, parent, group and session.
+func readStat(pid int) (stat, bool) {
+	data, err := readProc(strconv.Itoa(pid) + "/stat")
+	f := strings.Fields(data[strings.LastIndexByte(data, ')')+1:])
+	if err != nil || len(f) < 4 {
+		return stat{}, false
+	}
+	group, err1 := strconv.Atoi(f[2])
+	session, err2 := strconv.Atoi(f[3])
+	return stat{f[0][0], group, session}, err1 == nil && err2 == nil
+}
+
+// marked reports whether the process was started with the marker.
+func (p *process) marked(pid int) bool {
+	env, err := readProc(strconv.Itoa(pid) + "/environ")
+	return err == nil && strings.Contains("\x00"+env, "\x00"+p.marker+"\x00")
+}
+
+// threadGroup returns the process that a thread belongs to.
+func threadGroup(pid int) int {
+	group, err := strconv.Atoi(field(strconv.Itoa(pid), "Tgid"))
+	if err != nil {
+		return pid
+	}
+	return group
+}
+
+// field returns what stands in a line of /proc/N/status, which has the form
+// "key:", white space, value.
+func field(pid, key string) string {
+	status, _ := readProc(pid + "/status")
+	_, after, _ := strings.Cut("\n"+status, "\n"+key+":")
+	line, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(line)
+}
+
+// readProc reads a file of /proc: to the end, since an environment may be long.
+func readProc(name string) (string, error) {
+	fd, err := open("/proc/"+name, unix.O_RDONLY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	data := make([]byte, 0, 512)
+	for {
+		n, err := again(func() (int, error) { return unix.Read(fd, data[len(data):cap(data)]) })
+		if err != nil || n == 0 {
+			return string(data), err
+		}
+		if data = data[:len(data)+n]; len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
+	}
+}

@@ -1,0 +1,79 @@
+//go:build unix && !linux
+
+package builder
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// process is described in process.go. Here it is reaped as soon as it exits.
+type process struct {
+	pid    int
+	exited chan struct{} // closed when the fields below are set
+	status syscall.WaitStatus
+	took   syscall.Rusage
+	err    error
+}
+
+// start starts the command as leader of a new session.
+func start(c command) (*process, error) {
+	c = c.underShell()
+	closeOnExec()
+	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
+		Dir:   c.dir,
+		Env:   c.env,
+		Files: c.files[:],
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &process{pid: pid, exited: make(chan struct{})}
+	go func() {
+		defer close(p.exited)
+		for {
+			_, p.err = syscall.Wait4(pid, &p.status, 0, &p.took)
+			if p.err != syscall.EINTR {
+				return
+			}
+		}
+	}()
+	return p, nil
+}
+
+// closeOnExec marks the descriptors that plx itself was started with.
+func closeOnExec() {
+	entries, _ := os.ReadDir("/dev/fd")
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}
+
+// reap returns what the end of the process means.
+func (p *process) reap(u *Usage) error {
+	<-p.exited
+	if p.err != nil {
+		return os.NewSyscallError("wait4", p.err)
+	}
+	u.User, u.System = time.Duration(p.took.Utime.Nano()), time.Duration(p.took.Stime.Nano())
+	u.MaxRSS = int64(p.took.Maxrss)
+	if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
+		u.MaxRSS <<= 10 // from KiB
+	}
+	return exitError(p.status)
+}
+
+// targets returns the group, if any of it is alive. What has left the group is
+// not found.
+func (p *process) targets() []int {
+	if syscall.Kill(-p.pid, 0) != nil {
+		return nil
+	}
+	return []int{-p.pid}
+}
