@@ -1,0 +1,169 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"plx/internal/match"
+)
+
+// attributes are what [defaults] may set for all stages.
+type attributes struct {
+	shell   []string
+	env     map[string]string
+	envAt   map[string]*node
+	passEnv []string
+	passAt  *node
+	runs    int
+	maxRuns int
+	match   match.Matcher
+	matchAt *node // nil: nothing sets it
+	timeout time.Duration
+}
+
+// builtin is what a stage has that neither it nor [defaults] sets.
+func builtin() attributes {
+	return attributes{shell: []string{"sh", "-eu"}, runs: 1, match: match.Default()}
+}
+
+// readAttributes reads what the table sets, on top of base.
+func (p *problems) readAttributes(table *node, base attributes) attributes {
+	a := base
+	if n := table.get("shell"); n != nil {
+		a.shell = p.texts(n)
+		if len(a.shell) > 0 && a.shell[0] == "" {
+			p.add(n.item(0), "is empty")
+		}
+	}
+	p.readEnv(table.get("env"), &a)
+	if n := table.get("passenv"); n != nil {
+		a.passAt, a.passEnv = n, p.distinct(n, p.texts(n))
+		for i, name := range a.passEnv {
+			p.checkEnvName(n.item(i), name)
+		}
+	}
+	a.runs = p.count(table.get("runs"), a.runs)
+	a.maxRuns = p.count(table.get("max-runs"), a.maxRuns)
+	if a.maxRuns > 0 && a.maxRuns < a.runs {
+		n := table.get("max-runs")
+		if n == nil {
+			n = table.get("runs")
+		}
+		if n != nil {
+			p.add(n, "max-runs is %d, but runs is %d: no round would be allowed", a.maxRuns, a.runs)
+		}
+	}
+	if n := table.get("match"); n != nil {
+		a.matchAt = n
+		if m := p.readMatch(n); m != nil {
+			a.match = *m
+		}
+	}
+	if n := table.get("timeout"); n != nil {
+		a.timeout = p.duration(n)
+	}
+	return a
+}
+
+// readEnv adds the variables of the table to those of the defaults.
+func (p *problems) readEnv(n *node, a *attributes) {
+	if n == nil {
+		return
+	}
+	base, baseAt := a.env, a.envAt
+	a.env, a.envAt = make(map[string]string), make(map[string]*node)
+	for name, value := range base {
+		a.env[name], a.envAt[name] = value, baseAt[name]
+	}
+	as[map[string]any](p, n, "a table of strings")
+	for _, child := range n.children() {
+		p.checkEnvName(child, child.key)
+		a.env[child.key], a.envAt[child.key] = p.text(child), child
+	}
+}
+
+// readMatch reads a matcher, or returns nil.
+func (p *problems) readMatch(n *node) *match.Matcher {
+	before := len(p.list)
+	v := p.canonical(n)
+	if len(p.list) > before || hasUnknown(v) {
+		return nil
+	}
+	m, err := match.Parse(v)
+	if err != nil {
+		at := n
+		var key *match.KeyError
+		if errors.As(err, &key) && key.Key != "" {
+			at = n.child(key.Key)
+		}
+		if key != nil {
+			err = key.Err
+		}
+		p.add(at, "%v", err)
+		return nil
+	}
+	return &m
+}
+
+func hasUnknown(v any) bool {
+	switch v := v.(type) {
+	case unknown:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, hasUnknown)
+	case map[string]any:
+		for _, v := range v {
+			if hasUnknown(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// distinct reports what stands twice in a list of texts.
+func (p *problems) distinct(n *node, texts []string) []string {
+	seen := make(map[string]bool, len(texts))
+	for i, text := range texts {
+		if seen[text] {
+			p.add(n.item(i), "%q stands twice", text)
+		}
+		seen[text] = true
+	}
+	return texts
+}
+
+// durationText is a number and its unit.
+var durationText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(s|m|h|d)$`)
+
+var durationUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+
+// duration reads a length of time, as in "90s", "15m", "2h", "30d".
+func (p *problems) duration(n *node) time.Duration {
+	text, ok := as[string](p, n, `a string, as in "90s"`)
+	if !ok {
+		return 0
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		p.add(n, "%v", err)
+	}
+	return d
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	parts := durationText.FindStringSubmatch(text)
+	if parts == nil {
+		return 0, fmt.Errorf(`%q is no length of time: want a number and s, m, h or d, as in "90s"`, text)
+	}
+	number, err := strconv.ParseFloat(parts[1], 64)
+	length := number * float64(durationUnits[parts[2]])
+	if err != nil || length < 1 || length > 1<<62 {
+		return 0, fmt.Errorf("%q is out of range: want more than nothing and less than 100 years", text)
+	}
+	return time.Duration(length), nil
+}

@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"plx/internal/match"
+	"plx/internal/store"
+)
+
+// A Stage is a derivation with what realize needs to know beside it.
+type Stage struct {
+	Name        string // in its stage file; that of the derivation if there is none
+	Ref         store.DRef
+	Derivation  store.Derivation
+	Inputs      []Edge        // of the derivation, by name
+	Match       match.Matcher // its own, or the default
+	Runs        int           // how many to make at once; at least 1
+	MaxRuns     int           // how many to make at most; 0: not set
+	Timeout     time.Duration // of one run; 0: none
+	PassEnv     []string      // variables that a command inherits
+	Description string
+}
+
+// An Edge is an input of a stage. What it shows is in the derivation.
+type Edge struct {
+	Name  string
+	From  []*Stage       // one, or in order the members of a set
+	Match *match.Matcher // its own; nil: that of the stage
+}
+
+// A Closure is what realize works through: the targets, and all that they
+// depend on. It has no cycles, for only this package makes one. It is not to
+// be changed.
+type Closure struct {
+	stages  []*Stage
+	targets []*Stage
+	wanted  map[*Stage]bool // the targets
+	byName  map[string]*Stage
+	byRef   map[store.DRef]*Stage
+	origin  origin
+}
+
+// Stages returns all stages, each after what it depends on. The order is the
+// same in every process.
+func (c *Closure) Stages() []*Stage { return c.stages }
+
+// Targets returns the stages that are to be realized, in the order in which
+// they were asked for, each once.
+func (c *Closure) Targets() []*Stage { return c.targets }
+
+// Stage returns the stage of the name, or nil if there is none, or several.
+func (c *Closure) Stage(name string) *Stage { return c.byName[name] }
+
+// Lookup returns the stage whose derivation has the address, or nil.
+func (c *Closure) Lookup(ref store.DRef) *Stage { return c.byRef[ref] }
+
+func newClosure() *Closure {
+	return &Closure{wanted: make(map[*Stage]bool), byName: make(map[string]*Stage), byRef: make(map[store.DRef]*Stage)}
+}
+
+// add appends a stage. A name that two stages have leads to neither.
+func (c *Closure) add(s *Stage) {
+	c.stages = append(c.stages, s)
+	c.byRef[s.Ref] = s
+	if _, twice := c.byName[s.Name]; twice {
+		c.byName[s.Name] = nil
+	} else {
+		c.byName[s.Name] = s
+	}
+}
+
+// addTarget appends a target, if it is none yet.
+func (c *Closure) addTarget(s *Stage) {
+	if !c.wanted[s] {
+		c.wanted[s] = true
+		c.targets = append(c.targets, s)
+	}
+}
+
+// Derivations gives derivations by their addresses; a store does.
+type Derivations interface {
+	Derivation(ref store.DRef) (store.Derivation, error)
+}
+
+// FromRefs returns the closure of derivations that are in a store. What only a
+// stage file says, such as runs, has its default. The error wraps what src
+// returned.
+func FromRefs(src Derivations, targets []store.DRef) (*Closure, error) {
+	w := walker{src: src, c: newClosure()}
+	for _, ref := range targets {
+		s, err := w.visit(ref)
+		if err != nil {
+			return nil, err
+		}
+		w.c.addTarget(s)
+	}
+	return w.c, nil
+}
+
+// A walker makes a closure from derivations.
+type walker struct {
+	src     Derivations
+	c       *Closure
+	prepare func(*Stage) error // sets what is not in the derivation; may be nil
+}
+
+// visit adds the derivation after those that it depends on.
+func (w *walker) visit(ref store.DRef) (*Stage, error) {
+	if s := w.c.byRef[ref]; s != nil {
+		return s, nil
+	}
+	d, err := w.src.Derivation(ref)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stage{Name: d.Name, Ref: ref, Derivation: d, Match: match.Default(), Runs: 1}
+	if d.Match != nil {
+		if s.Match, err = match.Parse(d.Match); err != nil {
+			return nil, fmt.Errorf("%v: %w", ref, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Inputs)) {
+		e, err := w.edge(name, d.Inputs[name])
+		if err != nil {
+			return nil, err
+		}
+		s.Inputs = append(s.Inputs, e)
+	}
+	if w.prepare != nil {
+		if err := w.prepare(s); err != nil {
+			return nil, err
+		}
+	}
+	w.c.add(s)
+	return s, nil
+}
+
+func (w *walker) edge(name string, in store.Input) (Edge, error) {
+	e := Edge{Name: name}
+	for _, ref := range in.From {
+		s, err := w.visit(ref)
+		if err != nil {
+			return Edge{}, err
+		}
+		e.From = append(e.From, s)
+	}
+	if len(e.From) == 0 {
+		return Edge{}, errors.New("input " + name + ": it draws on no derivation")
+	}
+	if in.Match == nil {
+		return e, nil
+	}
+	m, err := match.Parse(in.Match)
+	if err != nil {
+		return Edge{}, fmt.Errorf("input %s: %w", name, err)
+	}
+	e.Match = &m
+	return e, nil
+}
+
+// Find returns the stage of the name. The error is a [NotFoundError].
+func (c *Closure) Find(name string) (*Stage, error) {
+	if s := c.byName[name]; s != nil {
+		return s, nil
+	}
+	names := slices.Sorted(maps.Keys(c.byName))
+	return nil, &NotFoundError{name, c.origin.file, nearest(name, names), names}
+}

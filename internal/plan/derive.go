@@ -1,0 +1,223 @@
+package plan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"plx/internal/match"
+	"plx/internal/store"
+)
+
+// Sources takes files into a store; a [store.Store] does.
+type Sources interface {
+	// AddFiles takes in files as one tree.
+	AddFiles(ctx context.Context, files []store.SourceFile) (store.Hash, error)
+	// AddDir takes in what a directory contains.
+	AddDir(ctx context.Context, dir string) (store.Hash, error)
+}
+
+// Instantiate makes the derivations of the targets and of all that they depend
+// on; their source files are taken into src. Without targets they are the
+// default ones.
+//
+// The error is a [NotFoundError] for a target that is no stage, [Errors] where
+// the stage file doesn't fit what it names, a [PinError] in it if it is that,
+// or it wraps what src returned.
+func (f *File) Instantiate(ctx context.Context, src Sources, targets []string) (*Closure, error) {
+	wanted, err := f.targets(targets)
+	if err != nil {
+		return nil, err
+	}
+	d := deriver{ctx: ctx, src: src, trees: make(map[*sources]store.Hash), made: make(map[*stage]*Stage), c: newClosure()}
+	d.c.origin = origin{file: f.abs, params: f.params, targets: targets}
+	for _, s := range wanted {
+		made, err := d.visit(s)
+		if err != nil {
+			return nil, err
+		}
+		d.c.addTarget(made)
+	}
+	if err := d.in(f.path, f.text); err != nil {
+		return nil, err
+	}
+	return d.c, nil
+}
+
+// targets returns the stages of the names.
+func (f *File) targets(names []string) ([]*stage, error) {
+	if len(names) == 0 {
+		stages := f.defaultTargets()
+		if len(stages) == 0 {
+			return nil, fmt.Errorf("%s: no stage is a default target; name one", f.path)
+		}
+		return stages, nil
+	}
+	var stages []*stage
+	for _, name := range names {
+		s := f.byName[name]
+		if s == nil {
+			have := slices.Sorted(maps.Keys(f.byName))
+			return nil, &NotFoundError{name, f.path, nearest(name, have), have}
+		}
+		stages = append(stages, s)
+	}
+	return stages, nil
+}
+
+// A deriver makes derivations of stages. What is wrong with the stage file it
+// keeps, and goes on.
+type deriver struct {
+	problems
+	ctx   context.Context
+	src   Sources
+	trees map[*sources]store.Hash
+	made  map[*stage]*Stage
+	c     *Closure
+}
+
+// visit makes the derivation of a stage after those that it depends on.
+func (d *deriver) visit(s *stage) (*Stage, error) {
+	if made := d.made[s]; made != nil {
+		return made, nil
+	}
+	inputs, edges := make(map[string]store.Input, len(s.inputs)), make([]Edge, 0, len(s.inputs))
+	for _, e := range s.inputs {
+		from, err := d.visit(e.stage)
+		if err != nil {
+			return nil, err
+		}
+		d.checkExact(e, from)
+		edges = append(edges, Edge{e.name, []*Stage{from}, e.match})
+		inputs[e.name] = e.input(from.Ref)
+	}
+	if d.ctx.Err() != nil {
+		return nil, context.Cause(d.ctx)
+	}
+	made, err := d.derive(s, inputs)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", s.name, err)
+	}
+	made.Inputs = edges
+	d.made[s] = made
+	d.c.add(made)
+	return made, nil
+}
+
+// checkExact reports results that an input names and that are not of the
+// derivation that it now draws on.
+func (d *deriver) checkExact(e *edge, from *Stage) {
+	if e.match == nil {
+		return
+	}
+	for _, ref := range e.match.Exact() {
+		if ref.DRef() != from.Ref {
+			d.add(e.matchAt.child("exact"), "%v is no result of stage %s as it is now, which is %v", ref, from.Name, from.Ref)
+		}
+	}
+}
+
+// input returns what a derivation says of an input.
+func (e *edge) input(from store.DRef) store.Input {
+	in := store.Input{From: []store.DRef{from}, File: e.file, List: e.list}
+	if e.outputs != nil {
+		in.Outputs = e.shown
+	}
+	if e.match != nil {
+		in.Match = e.match.Canonical()
+	}
+	return in
+}
+
+func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error) {
+	drv := store.Derivation{
+		Name: s.name, Kind: store.ActionImport,
+		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
+		Config: s.config, Env: s.env, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
+		Match: s.canonicalMatch(),
+	}
+	if s.action == "run" {
+		drv.Kind = store.ActionRun
+	}
+	var err error
+	if drv.Source, err = d.tree(s); err != nil {
+		return nil, err
+	}
+	ref, _, err := drv.Ref()
+	if err != nil {
+		return nil, err
+	}
+	return &Stage{
+		Name: s.name, Ref: ref, Derivation: drv, Match: s.match, Runs: s.runs, MaxRuns: s.maxRuns,
+		Timeout: s.timeout, PassEnv: s.passEnv, Description: s.description,
+	}, nil
+}
+
+// canonicalMatch returns nil for the default, however it is written.
+func (s *stage) canonicalMatch() any {
+	if v := s.match.Canonical(); v != match.Default().Canonical() {
+		return v
+	}
+	return nil
+}
+
+// tree takes in the files of a stage, and returns the hash of their tree.
+func (d *deriver) tree(s *stage) (store.Hash, error) {
+	switch {
+	case s.action == "files":
+		return d.src.AddFiles(d.ctx, s.files)
+	case s.action == "import":
+		return d.importTree(s.imported)
+	case s.src == nil:
+		return store.Hash{}, nil
+	}
+	if hash, ok := d.trees[s.src]; ok {
+		return hash, nil
+	}
+	hash, err := d.src.AddFiles(d.ctx, s.src.files)
+	if err == nil {
+		d.trees[s.src] = hash
+	}
+	return hash, err
+}
+
+func (d *deriver) importTree(im imported) (store.Hash, error) {
+	if im.filename == "" {
+		dir, err := filepath.EvalSymlinks(im.path)
+		if err != nil {
+			return store.Hash{}, err
+		}
+		return d.src.AddDir(d.ctx, dir)
+	}
+	if im.sha256 != "" {
+		have, err := fileSHA256(im.path)
+		if err != nil {
+			return store.Hash{}, err
+		}
+		if have != im.sha256 {
+			d.list = append(d.list, problem{im.at, &PinError{im.shown, im.sha256, have}})
+			return store.Hash{}, nil
+		}
+	}
+	return d.src.AddFiles(d.ctx, []store.SourceFile{{Path: im.filename, From: im.path}})
+}
+
+// fileSHA256 returns the SHA-256 of a file in hex: what sha256sum prints.
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A SyntaxError is one thing that is wrong in a stage file, or in a value
+// given with -p.
+type SyntaxError struct {
+	File   string // the path as it was given, or "-p name=value"
+	Line   int    // from 1; 0 for a value given with -p
+	Column int    // from 1, in characters
+	Key    string // as in stage.anneal.inputs.start; empty if the file is no TOML
+	Err    error
+}
+
+func (e SyntaxError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+	}
+	if e.Key != "" {
+		b.WriteString(": " + e.Key)
+	}
+	return b.String() + ": " + e.Err.Error()
+}
+
+// Unwrap returns what is wrong.
+func (e SyntaxError) Unwrap() error { return e.Err }
+
+// Errors is all that is wrong in a stage file, in the order of the file.
+type Errors []SyntaxError
+
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the errors one by one.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, one := range e {
+		errs[i] = one
+	}
+	return errs
+}
+
+// A PinError says that an imported file is not the one that its stage names.
+type PinError struct {
+	Path string // of the file
+	Want string // the SHA-256 that the stage file has, in hex
+	Have string // the SHA-256 that the file has
+}
+
+func (e *PinError) Error() string {
+	return fmt.Sprintf("%s is not the file that is pinned\n\texpected sha256 %s\n\tgot      sha256 %s\n\tif that is the right one, write: sha256 = %q",
+		e.Path, e.Want, e.Have, e.Have)
+}
+
+// A NotFoundError says that a stage asked for is not in the stage file.
+type NotFoundError struct {
+	Name string
+	File string   // the path of the stage file
+	Near string   // a stage that there is, with a name like it; may be empty
+	Have []string // the stages that there are
+}
+
+func (e *NotFoundError) Error() string {
+	text := fmt.Sprintf("%s: unknown stage %q%s", e.File, e.Name, didYouMean(e.Near))
+	if e.Near == "" && len(e.Have) > 0 && len(e.Have) <= 20 {
+		text += "; the stages are " + strings.Join(e.Have, ", ")
+	}
+	return text
+}
+
+// problems collects what is wrong with a file. The zero value is ready to use.
+type problems struct {
+	list    []problem
+	guesses int // how many names suggestions were sought among
+}
+
+// A problem is an error and where it is.
+type problem struct {
+	at  *node
+	err error
+}
+
+func (p *problems) add(at *node, format string, args ...any) {
+	p.list = append(p.list, problem{at, fmt.Errorf(format, args...)})
+}
+
+// in returns the problems as [Errors], with their places in the text of the
+// file, or nil if there are none.
+func (p *problems) in(file, text string) error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	places := locate(text)
+	errs := make(Errors, len(p.list))
+	for i, one := range p.list {
+		errs[i] = SyntaxError{File: file, Key: one.at.path(), Err: one.err}
+		errs[i].Line, errs[i].Column = places.of(one.at)
+	}
+	return sorted(errs)
+}
+
+// sorted orders the errors and drops what stands twice.
+func sorted(errs Errors) Errors {
+	slices.SortStableFunc(errs, func(a, b SyntaxError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			strings.Compare(a.Key, b.Key), strings.Compare(a.Err.Error(), b.Err.Error()))
+	})
+	return slices.CompactFunc(errs, func(a, b SyntaxError) bool { return a.Error() == b.Error() })
+}
+
+// maxGuesses is how many names suggestions are sought among in one file:
+// enough for every error that somebody reads, and not quadratic for more.
+const maxGuesses = 1 << 18
+
+// guess returns the name that is most like word, or nothing.
+func (p *problems) guess(word string, names []string) string {
+	if p.guesses += len(names); p.guesses > maxGuesses {
+		return ""
+	}
+	return nearest(word, names)
+}
+
+// near returns the guess as the end of a message.
+func (p *problems) near(word string, names []string) string { return didYouMean(p.guess(word, names)) }
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", name)
+}
+
+// nearest returns the name that is most like word, the first of them, or
+// nothing where none is like it.
+func nearest(word string, names []string) string {
+	// A third of the word may be wrong; of two letters one, of one none.
+	best, limit := "", min(3, max(len(word)/3, min(1, len(word)-1)))
+	for _, name := range names {
+		if len(name)-len(word) > limit || len(word)-len(name) > limit {
+			continue
+		}
+		if d := distance(strings.ToLower(word), strings.ToLower(name)); d <= limit && name != word {
+			best, limit = name, d-1
+		}
+	}
+	return best
+}
+
+// distance counts the bytes to insert, delete, replace, or swap with their
+// neighbours to make b of a.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, before
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,321 @@
+package plan
+
+// This file keeps plans beside stage files. The rules are:
+//
+//   - .plx/ ignores itself for git, and holds nothing but plans.
+//
+//   - There is one plan per stage file, targets and params, named by their
+//     hash. Its time is when it was last recorded; one that says the same is
+//     not written again.
+//
+//   - A plan appears whole, by rename(2). Plans that were not recorded again
+//     for 30 days go when another is written.
+//
+// Collecting garbage reads the stages' references of all of them as roots.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"plx/internal/store"
+)
+
+const (
+	recordFormat = "plx plan 1"
+	recordDir    = ".plx"
+	recordPrefix = "plan-"
+	recordSuffix = ".json"
+
+	// recordAge is how long a plan that is not recorded again is kept.
+	recordAge = 30 * 24 * time.Hour
+)
+
+// An origin is where a closure comes from: the absolute path of its stage
+// file, empty if it comes from none, and what was asked for.
+type origin struct {
+	file    string
+	params  map[string]string
+	targets []string
+}
+
+// dir returns the directory of the plans.
+func (o origin) dir() string { return filepath.Join(filepath.Dir(o.file), recordDir) }
+
+// path returns where the plan is.
+func (o origin) path() (string, error) {
+	params := make(map[string]any, len(o.params))
+	for name, text := range o.params {
+		params[name] = text
+	}
+	targets := make([]any, len(o.targets))
+	for i, name := range o.targets {
+		targets[i] = name
+	}
+	data, err := store.Canonical(map[string]any{"file": filepath.Base(o.file), "params": params, "targets": targets})
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(o.dir(), recordPrefix+store.HashOf(data).String()+recordSuffix), nil
+}
+
+// recordFile is the content of a plan.
+type recordFile struct {
+	Format       string            `json:"format"`
+	File         string            `json:"file"`
+	Params       map[string]string `json:"params"`
+	Targets      []string          `json:"targets"`
+	Stages       []recordStage     `json:"stages"`
+	TargetStages []string          `json:"target_stages"`
+}
+
+type recordStage struct {
+	Name        string   `json:"name"`
+	DRef        string   `json:"dref"`
+	Runs        int      `json:"runs"`
+	MaxRuns     int      `json:"max_runs,omitempty"`
+	Timeout     string   `json:"timeout,omitempty"`
+	PassEnv     []string `json:"passenv,omitempty"`
+	Description string   `json:"description,omitempty"`
+}
+
+// Record keeps the closure as a plan beside its stage file, and returns the
+// plan's path. A closure that comes from no stage file has no plan, and no
+// path.
+func (c *Closure) Record() (string, error) {
+	if c.origin.file == "" {
+		return "", nil
+	}
+	path, err := c.origin.path()
+	if err != nil {
+		return "", fmt.Errorf("record plan: %v", err)
+	}
+	if err := c.record(path); err != nil {
+		return "", fmt.Errorf("record plan: %w", err)
+	}
+	return path, nil
+}
+
+func (c *Closure) record(path string) error {
+	data, err := c.encode()
+	if err != nil {
+		return err
+	}
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
+		now := time.Now()
+		return os.Chtimes(path, now, now)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := replace(ignore, []byte("*\n")); err != nil {
+			return err
+		}
+	}
+	if err := replace(path, data); err != nil {
+		return err
+	}
+	return dropOld(dir, time.Now().Add(-recordAge))
+}
+
+func (c *Closure) encode() ([]byte, error) {
+	file := recordFile{
+		Format:       recordFormat,
+		File:         filepath.Base(c.origin.file),
+		Params:       maps.Clone(c.origin.params),
+		Targets:      append([]string{}, c.origin.targets...),
+		Stages:       make([]recordStage, len(c.stages)),
+		TargetStages: make([]string, len(c.targets)),
+	}
+	if file.Params == nil {
+		file.Params = map[string]string{}
+	}
+	for i, s := range c.stages {
+		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description}
+		if s.Timeout > 0 {
+			file.Stages[i].Timeout = s.Timeout.String()
+		}
+	}
+	for i, s := range c.targets {
+		file.TargetStages[i] = s.Name
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "\t")
+	err := enc.Encode(file)
+	return b.Bytes(), err
+}
+
+// replace makes a file appear at once, whole.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), recordPrefix+"*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // does nothing after the rename
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// dropOld removes plans, and what an interrupted write left, from before t.
+func dropOld(dir string, t time.Time) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !strings.HasPrefix(e.Name(), recordPrefix) || !info.ModTime().Before(t) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Record is a plan that was kept: what was asked for, and what it came to.
+type Record struct {
+	path   string
+	origin origin
+	file   recordFile
+}
+
+// Newest returns the plan that was recorded last in the project directory. The
+// error is [fs.ErrNotExist] if there is none.
+func Newest(dir string) (*Record, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, recordDir))
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan: %w", err)
+	}
+	var newest fs.FileInfo
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), recordPrefix) || !strings.HasSuffix(e.Name(), recordSuffix) {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && (newest == nil || info.ModTime().After(newest.ModTime())) {
+			newest = info
+		}
+	}
+	if newest == nil {
+		return nil, fmt.Errorf("recorded plan: %s: %w", filepath.Join(dir, recordDir), fs.ErrNotExist)
+	}
+	return readRecord(filepath.Join(dir, recordDir, newest.Name()))
+}
+
+// Recorded returns the plan that was recorded for the stage file with these
+// targets, and the params of o. The error is [fs.ErrNotExist] if there is none.
+func (o Options) Recorded(path string, targets []string) (*Record, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan: %v", err)
+	}
+	at, err := origin{abs, o.Params, targets}.path()
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan: %v", err)
+	}
+	return readRecord(at)
+}
+
+func readRecord(path string) (*Record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan: %w", err)
+	}
+	r := &Record{path: path}
+	if err := json.Unmarshal(data, &r.file); err != nil {
+		return nil, fmt.Errorf("recorded plan %s: %v", path, err)
+	}
+	if r.file.Format != recordFormat {
+		return nil, fmt.Errorf("recorded plan %s: format %q: want %q", path, r.file.Format, recordFormat)
+	}
+	if name := r.file.File; name == "" || name != filepath.Base(name) || name == ".." || name == "." {
+		return nil, fmt.Errorf("recorded plan %s: file %q is no name of a file", path, name)
+	}
+	dir, err := filepath.Abs(filepath.Join(filepath.Dir(path), ".."))
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan %s: %v", path, err)
+	}
+	r.origin = origin{filepath.Join(dir, r.file.File), r.file.Params, r.file.Targets}
+	return r, nil
+}
+
+// File returns the path of the stage file.
+func (r *Record) File() string { return r.origin.file }
+
+// Params returns the texts that were given with -p.
+func (r *Record) Params() map[string]string { return maps.Clone(r.file.Params) }
+
+// Targets returns what was asked for; nothing stands for the default targets.
+func (r *Record) Targets() []string { return slices.Clone(r.file.Targets) }
+
+// Closure returns what was recorded, whatever the stage file says by now. The
+// error wraps what src returned.
+func (r *Record) Closure(src Derivations) (*Closure, error) {
+	c, err := r.closure(src)
+	if err != nil {
+		return nil, fmt.Errorf("recorded plan %s: %w", r.path, err)
+	}
+	return c, nil
+}
+
+func (r *Record) closure(src Derivations) (*Closure, error) {
+	known := make(map[store.DRef]recordStage, len(r.file.Stages))
+	var refs []store.DRef
+	for _, s := range r.file.Stages {
+		ref, err := store.ParseDRef(s.DRef)
+		if err != nil {
+			return nil, err
+		}
+		known[ref], refs = s, append(refs, ref)
+	}
+	w := walker{src: src, c: newClosure(), prepare: func(s *Stage) error { return known[s.Ref].set(s) }}
+	w.c.origin = r.origin
+	for _, ref := range refs {
+		if _, err := w.visit(ref); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range r.file.TargetStages {
+		s := w.c.byName[name]
+		if s == nil {
+			return nil, fmt.Errorf("it has no stage %q", name)
+		}
+		w.c.addTarget(s)
+	}
+	return w.c, nil
+}
+
+// set gives a stage what its derivation doesn't say.
+func (r recordStage) set(s *Stage) error {
+	if r.Name == "" || r.Runs < 1 || r.MaxRuns < 0 {
+		return fmt.Errorf("it lacks %v, or says nothing of its runs", s.Ref)
+	}
+	s.Name, s.Runs, s.MaxRuns, s.PassEnv, s.Description = r.Name, r.Runs, r.MaxRuns, r.PassEnv, r.Description
+	if r.Timeout == "" {
+		return nil
+	}
+	timeout, err := time.ParseDuration(r.Timeout)
+	if err != nil || timeout < 0 {
+		return fmt.Errorf("timeout %q of %v is no length of time", r.Timeout, s.Ref)
+	}
+	s.Timeout = timeout
+	return nil
+}
