@@ -1,0 +1,325 @@
+package realize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"plx/internal/builder"
+	"plx/internal/store"
+)
+
+// round is step 4 for one round: n runs at once. With claimed, a result that
+// differs from one that is there is refused. It returns how many results are
+// new, and an error if a run failed.
+func (t *task) round(ctx context.Context, n int, claimed bool) (fresh int, err error) {
+	if t.stage.Derivation.Kind == store.ActionImport {
+		return t.importSource(ctx)
+	}
+	runs, err := t.numbers(n)
+	if err != nil {
+		return 0, err
+	}
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+	)
+	for _, run := range runs {
+		if !t.g.acquire(ctx) {
+			break
+		}
+		wg.Go(func() {
+			defer t.g.release()
+			existed, err := t.build(ctx, run, claimed)
+			mu.Lock()
+			defer mu.Unlock()
+			t.built++
+			if err != nil {
+				errs = append(errs, err)
+			} else if !existed {
+				fresh++
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return fresh, context.Cause(ctx)
+	}
+	return fresh, oneFailure(errs)
+}
+
+// oneFailure makes one error of those of a round. Runs of one command mostly
+// fail for the same reason: the one that was kept stands for all.
+func oneFailure(errs []error) error {
+	var first *BuildError
+	var others []error
+	for _, err := range errs {
+		var e *BuildError
+		switch {
+		case !errors.As(err, &e):
+			others = append(others, err)
+		case first == nil || e.Kept != "":
+			if first != nil {
+				e.Also = append(first.Also, first.Run)
+			}
+			first = e
+		default:
+			first.Also = append(first.Also, e.Run)
+		}
+	}
+	if first == nil {
+		return errors.Join(others...)
+	}
+	slices.Sort(first.Also)
+	return errors.Join(append([]error{first}, others...)...)
+}
+
+// numbers gives out n run numbers that no run of the action has had.
+func (t *task) numbers(n int) ([]int, error) {
+	free, err := t.g.Store.FreeRuns(t.key, n+len(t.had))
+	if err != nil {
+		return nil, err
+	}
+	free = slices.DeleteFunc(free, func(run int) bool { return t.had[run] })[:n]
+	for _, run := range free {
+		t.had[run] = true
+	}
+	return free, nil
+}
+
+// importSource makes the source tree the result: nothing is run.
+func (t *task) importSource(ctx context.Context) (fresh int, err error) {
+	d := t.stage.Derivation
+	o := t.g.Origin
+	o.Action = t.key
+	o.Started = time.Now()
+	o.Stopped = o.Started
+	m, err := t.g.Store.Manifest(d.Source)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.examine(ctx, m, nil, t.g.Store.TreePath(d.Source), nil); err != nil {
+		return 0, t.failed(0, nil, err)
+	}
+	r, err := t.g.Store.Import(t.stage.Ref, t.context, d.Source, o)
+	if err != nil {
+		return 0, err
+	}
+	t.built++
+	t.found = []store.Realization{r}
+	t.g.observe(Event{Kind: Built, Stage: t.stage, Refs: []store.RRef{r.Ref}})
+	return 1, nil
+}
+
+// acquire waits until another command may run, or ctx ends.
+func (g *graph) acquire(ctx context.Context) bool {
+	select {
+	case g.running <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil {
+		g.release()
+		return false
+	}
+	return true
+}
+
+func (g *graph) release() { <-g.running }
+
+// build is steps 4 to 6 for one run.
+func (t *task) build(ctx context.Context, run int, claimed bool) (existed bool, err error) {
+	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
+	st, err := t.g.Store.Stage()
+	if err != nil {
+		return false, err
+	}
+	defer st.Abort()
+	started := time.Now()
+	r, existed, err := t.make(ctx, st, run, claimed)
+	e := Event{Kind: Built, Stage: t.stage, Run: run, Refs: []store.RRef{r.Ref}, Elapsed: time.Since(started)}
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case isFailure(err):
+		err = t.failed(run, st, err)
+		e.Kind, e.Err, e.Refs = Failed, err, nil
+	case err != nil: // the store's, or the machine's
+		err = fmt.Errorf("build %v: %w", t.stage.Ref, err)
+		e.Kind, e.Err, e.Refs = Failed, err, nil
+	case existed:
+		e.Kind = Repeated
+	}
+	t.g.observe(e)
+	return existed, err
+}
+
+// isFailure tells a command that failed, or whose result was refused, from a
+// store or machine that did.
+func isFailure(err error) bool {
+	var (
+		run     *BuildError
+		tree    *store.TreeError
+		promise *PromiseError
+		check   *CheckError
+		differs *DiffersError
+		timeout *builder.TimeoutError
+	)
+	return errors.As(err, &run) || errors.As(err, &tree) || errors.As(err, &promise) ||
+		errors.As(err, &check) || errors.As(err, &differs) || errors.As(err, &timeout)
+}
+
+// make runs the command, holds the result to the promises and the check, and
+// commits it.
+func (t *task) make(ctx context.Context, st *store.Staging, run int, claimed bool) (store.Realization, bool, error) {
+	d := t.stage.Derivation
+	log, err := os.Create(st.LogPath())
+	if err != nil {
+		return store.Realization{}, false, err
+	}
+	defer log.Close()
+	usage, err := t.g.Run(ctx, t.command(st.Dir(), run, log))
+	if err != nil {
+		return store.Realization{}, false, &BuildError{Err: err}
+	}
+	m, err := st.Freeze(d.VolatilePaths())
+	if err != nil {
+		return store.Realization{}, false, err
+	}
+	if err := t.examine(ctx, m, st.Volatile(), st.Out(), log); err != nil {
+		return store.Realization{}, false, err
+	}
+	return t.commit(st, m, t.origin(run, usage), claimed)
+}
+
+// commit is step 6: the result becomes a candidate. Runs of one task commit one
+// after another, so that of two that differ where sameness is claimed, the
+// second is refused.
+func (t *task) commit(st *store.Staging, m store.Manifest, o store.Origin, claimed bool) (store.Realization, bool, error) {
+	t.commits.Lock()
+	defer t.commits.Unlock()
+	if claimed {
+		if err := t.same(m); err != nil {
+			return store.Realization{}, false, err
+		}
+	}
+	r, existed, err := st.Commit(t.stage.Ref, t.context, o)
+	if err != nil {
+		return r, false, err
+	}
+	t.found = slices.DeleteFunc(t.found, func(old store.Realization) bool { return old.Ref == r.Ref })
+	t.found = append(t.found, r)
+	return r, existed, nil
+}
+
+// command returns the stage's command as the runner takes it.
+func (t *task) command(dir string, run int, log *os.File) builder.Action {
+	d := t.stage.Derivation
+	a := builder.Action{
+		Dir:     dir,
+		Argv:    d.Argv,
+		Inputs:  t.inputs,
+		Outputs: t.action.Outputs,
+		Config:  d.Config,
+		Env:     t.env(),
+		Args:    t.g.Args,
+		Run:     run,
+		Log:     log,
+		Bin:     t.g.Bin,
+		Timeout: t.stage.Timeout,
+	}
+	if d.Script != "" {
+		a.Argv = append(slices.Clone(d.Shell), "-c", d.Script)
+	}
+	if !d.Source.IsZero() {
+		a.Source = t.g.Store.TreePath(d.Source)
+	}
+	return a
+}
+
+// env returns what the stage sets, and the variables that it passes through
+// and that are set.
+func (t *task) env() map[string]string {
+	env := make(map[string]string, len(t.stage.Derivation.Env)+len(t.stage.PassEnv))
+	for _, name := range t.stage.PassEnv {
+		if value, ok := t.g.LookupEnv(name); ok {
+			env[name] = value
+		}
+	}
+	for name, value := range t.stage.Derivation.Env {
+		env[name] = value
+	}
+	return env
+}
+
+func (t *task) origin(run int, u builder.Usage) store.Origin {
+	o := t.g.Origin
+	o.Action, o.Run = t.key, run
+	o.Started, o.Stopped = u.Started, u.Stopped
+	o.User, o.System, o.MaxRSS = u.User, u.System, u.MaxRSS
+	return o
+}
+
+// same refuses a result that differs from one that is there.
+func (t *task) same(m store.Manifest) error {
+	for _, r := range t.found {
+		if r.Tree != m.Hash() {
+			return &DiffersError{Have: r.Ref, Paths: store.Differences(r.Manifest, m)}
+		}
+	}
+	return nil
+}
+
+// tailLines is how many lines of its log a failure shows.
+const tailLines = 20
+
+// failed keeps what is there for a person to look at, of the first run that
+// fails. st is nil where nothing was run.
+func (t *task) failed(run int, st *store.Staging, cause error) error {
+	var command *BuildError
+	if errors.As(cause, &command) {
+		cause = command.Err
+	}
+	e := &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Run: run, Err: cause}
+	if st == nil || !t.keeps.CompareAndSwap(false, true) {
+		return e
+	}
+	kept, err := st.Keep(t.stage.Ref)
+	if err != nil {
+		e.Err = errors.Join(cause, fmt.Errorf("keep the build directory: %v", err))
+		return e
+	}
+	e.Kept = kept
+	log := t.g.Store.FailedLogPath(t.stage.Ref)
+	if e.Tail = tail(log); e.Tail != nil {
+		e.Log = log
+	}
+	return e
+}
+
+// tail returns the last lines of a file.
+func tail(path string) []string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	const most = 64 << 10 // bytes: lines of a log are rarely longer than 3 KiB
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		f.Seek(-most, 2)
+	}
+	data := make([]byte, most)
+	n, _ := f.Read(data)
+	text := strings.TrimRight(string(data[:n]), "\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	return lines[max(0, len(lines)-tailLines):]
+}

@@ -1,0 +1,36 @@
+package realize
+
+import (
+	"time"
+
+	"plx/internal/plan"
+	"plx/internal/store"
+)
+
+// An EventKind says what happened.
+type EventKind string
+
+// What can happen to a stage.
+const (
+	Reused   EventKind = "reused"   // what is there satisfies its matchers
+	Adopted  EventKind = "adopted"  // a result of another derivation or context is its own now
+	Refused  EventKind = "refused"  // a result could be adopted but for Err
+	Waiting  EventKind = "waiting"  // another build of the same action is under way
+	Building EventKind = "building" // a command starts
+	Built    EventKind = "built"    // a command ended, and its result is in the store
+	Repeated EventKind = "repeated" // a command ended, and its result was in the store
+	Failed   EventKind = "failed"   // a command failed, or its result was refused
+	Skipped  EventKind = "skipped"  // a dependency failed
+	Warned   EventKind = "warned"   // something is wrong that doesn't stop the run
+)
+
+// An Event is something that people want to be told of.
+type Event struct {
+	Kind    EventKind
+	Stage   *plan.Stage
+	Refs    []store.RRef
+	Run     int           // for builds: the number of the run, from 1
+	Elapsed time.Duration // for Built, Repeated and Failed
+	Because string        // for Skipped: the stage that failed
+	Err     error         // for Refused, Failed and Warned
+}

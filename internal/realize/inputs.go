@@ -1,0 +1,119 @@
+package realize
+
+import (
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"plx/internal/builder"
+	"plx/internal/plan"
+	"plx/internal/store"
+)
+
+// newAction returns what the command of d observes, but for its inputs.
+func newAction(d store.Derivation) store.Action {
+	a := store.Action{Kind: d.Kind, Source: d.Source}
+	if d.Kind == store.ActionImport {
+		return a
+	}
+	a.Script, a.Argv, a.Config, a.Env = d.Script, d.Argv, d.Config, d.Env
+	if d.Script != "" {
+		a.Shell = d.Shell
+	}
+	a.Platform = runtime.GOOS + "/" + runtime.GOARCH
+	if a.Path = d.Env["PATH"]; a.Path == "" {
+		a.Path = builder.DefaultPath
+	}
+	a.Inputs = make(map[string]store.ActionInput, len(d.Inputs))
+	a.Outputs = outputPaths(d.Outputs)
+	return a
+}
+
+func outputPaths(outputs map[string]store.Output) map[string]string {
+	paths := make(map[string]string, len(outputs))
+	for name, o := range outputs {
+		paths[name] = o.Path
+	}
+	return paths
+}
+
+// resolveInput adds an input to the context, to what the command is shown, and
+// to what the action key covers.
+func (t *task) resolveInput(e plan.Edge, in store.Input) error {
+	shown := builder.Input{List: in.List}
+	observed := store.ActionInput{List: in.List}
+	var chosen []store.RRef
+	for _, from := range e.From {
+		dep := t.g.nodes[from.Ref]
+		refs := dep.choices[demandKey(chooser(e, from))].Chosen
+		chosen = append(chosen, refs...)
+		outputs := shownOutputs(dep.stage.Derivation, in)
+		if in.File {
+			shown.File = outputs[in.Outputs[0]].Path
+			observed.File = shown.File
+		}
+		for _, ref := range refs {
+			item, tree := t.show(dep.results[ref], in, outputs)
+			shown.Items = append(shown.Items, item)
+			observed.Items = append(observed.Items, store.ActionItem{Tree: tree, Outputs: item.Outputs})
+		}
+	}
+	if !in.List && len(shown.Items) != 1 {
+		return fmt.Errorf("%d realizations were chosen where one is wanted: say list = true", len(shown.Items))
+	}
+	t.context[e.Name], t.inputs[e.Name], t.action.Inputs[e.Name] = chosen, shown, observed
+	return nil
+}
+
+// shownOutputs returns the outputs of d that the input shows.
+func shownOutputs(d store.Derivation, in store.Input) map[string]store.Output {
+	shown := make(map[string]store.Output)
+	for name, o := range d.Outputs {
+		if !o.Volatile && (in.Outputs == nil || slices.Contains(in.Outputs, name)) {
+			shown[name] = o
+		}
+	}
+	return shown
+}
+
+// show returns what the command sees of a realization, and the hash of that.
+func (t *task) show(r store.Realization, in store.Input, outputs map[string]store.Output) (builder.Item, store.Hash) {
+	item := builder.Item{Dir: t.g.Store.TreePath(r.Tree), Outputs: make(map[string]string, len(outputs))}
+	paths := []string{}
+	for name, o := range outputs {
+		item.Outputs[name] = ""
+		if _, there := r.Manifest.Find(o.Path); there {
+			item.Outputs[name] = o.Path
+			paths = append(paths, o.Path)
+		}
+	}
+	if in.Outputs == nil {
+		return item, r.Tree
+	}
+	item.Paths = withLinked(r.Manifest, paths)
+	return item, r.Manifest.Narrow(item.Paths).Hash()
+}
+
+// withLinked adds to the paths what the symlinks at or below them lead to: an
+// output that is a link is of no use without its target.
+func withLinked(m store.Manifest, paths []string) []string {
+	slices.Sort(paths)
+	for i := 0; i < len(paths); i++ {
+		for _, e := range m.Narrow(paths[i : i+1]).Entries() {
+			if e.Kind != store.KindSymlink {
+				continue
+			}
+			target := path.Join(path.Dir(e.Path), e.Target)
+			if target != "." && !covered(paths, target) {
+				paths = append(paths, target)
+			}
+		}
+	}
+	return paths
+}
+
+func covered(paths []string, p string) bool {
+	return slices.ContainsFunc(paths, func(q string) bool { return p == q || strings.HasPrefix(p, q+"/") })
+}

@@ -1,0 +1,418 @@
+package realize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"plx/internal/builder"
+	"plx/internal/match"
+	"plx/internal/plan"
+	"plx/internal/store"
+)
+
+// A Runner runs one action: [builder.Run], or another way to do the same.
+type Runner func(ctx context.Context, a builder.Action) (builder.Usage, error)
+
+// Values follows a lens into a realization, for matchers.
+type Values interface {
+	Value(ref store.RRef, lens string) (any, error)
+}
+
+// A Realizer realizes closures in a store.
+type Realizer struct {
+	Store   *store.Store
+	Run     Runner
+	Values  Values
+	Observe func(Event) // called from several goroutines, one at a time
+	Options
+}
+
+// Options say how to realize. The zero Options are not useful: Jobs counts.
+type Options struct {
+	Jobs           int                         // how many commands run at once
+	KeepGoing      bool                        // after a failure go on with what doesn't depend on it
+	AssertRealized bool                        // run nothing: what is missing is an error
+	Rebuild        map[store.DRef]bool         // make new runs of these, whatever is there
+	Args           map[string]string           // what commands see as PLX_ARG_…; not part of any key
+	LookupEnv      func(string) (string, bool) // where passenv finds its values
+	Bin            string                      // directory that commands find plx in
+	Origin         store.Origin                // host, user and version, for the records
+}
+
+// A Result is what was chosen for one stage.
+type Result struct {
+	Stage  *plan.Stage
+	Chosen []store.RRef
+}
+
+// Realize realizes what the closure's targets need, and returns what was
+// chosen for each target, in order. Under KeepGoing the error joins all that
+// failed. It has the form of a [BuildError], a [MatchError] or a
+// [match.DiffersError]; else the store or the machine failed.
+func (z *Realizer) Realize(ctx context.Context, c *plan.Closure) ([]Result, error) {
+	g := z.graph(c)
+	err := g.walk(ctx, z.Jobs, z.KeepGoing, func(ctx context.Context, n *node) error { return g.realize(ctx, n) })
+	if err != nil {
+		return nil, err
+	}
+	var results []Result
+	for _, s := range c.Targets() {
+		results = append(results, Result{s, g.nodes[s.Ref].choices[demandKey(s.Match)].Chosen})
+	}
+	return results, nil
+}
+
+// A graph is a closure while it is realized.
+type graph struct {
+	*Realizer
+	nodes   map[store.DRef]*node
+	order   []*node       // dependencies first
+	running chan struct{} // a token per command that runs
+	events  sync.Mutex
+}
+
+// A node is a derivation while it is realized.
+type node struct {
+	stage      *plan.Stage
+	demands    []match.Matcher // each once
+	dependents []*node
+	waits      int // for so many dependencies
+	index      int // in the order
+	choices    map[string]match.Choice
+	results    map[store.RRef]store.Realization // what was chosen
+	skip       *node                            // a failed or skipped dependency
+}
+
+// graph links the stages of a closure, and finds what is asked of each.
+func (z *Realizer) graph(c *plan.Closure) *graph {
+	g := &graph{Realizer: z, nodes: make(map[store.DRef]*node), running: make(chan struct{}, max(z.Jobs, 1))}
+	for _, s := range c.Stages() {
+		if g.nodes[s.Ref] != nil {
+			continue
+		}
+		n := &node{stage: s, index: len(g.order), choices: make(map[string]match.Choice), results: make(map[store.RRef]store.Realization)}
+		g.nodes[s.Ref] = n
+		g.order = append(g.order, n)
+		for _, dep := range s.Derivation.Dependencies() {
+			n.waits++
+			g.nodes[dep].dependents = append(g.nodes[dep].dependents, n)
+		}
+		for _, e := range s.Inputs {
+			for _, from := range e.From {
+				g.nodes[from.Ref].demand(chooser(e, from))
+			}
+		}
+	}
+	for _, s := range c.Targets() {
+		g.nodes[s.Ref].demand(s.Match)
+	}
+	return g
+}
+
+// chooser returns what chooses for an input among the realizations of a stage
+// that it draws on: its own matcher, or the stage's.
+func chooser(e plan.Edge, from *plan.Stage) match.Matcher {
+	if e.Match != nil {
+		return *e.Match
+	}
+	return from.Match
+}
+
+// demand asks n for what the matcher chooses.
+func (n *node) demand(m match.Matcher) {
+	same := func(other match.Matcher) bool { return demandKey(other) == demandKey(m) }
+	if !slices.ContainsFunc(n.demands, same) {
+		n.demands = append(n.demands, m)
+	}
+}
+
+// demandKey tells matchers apart.
+func demandKey(m match.Matcher) string {
+	data, err := store.Canonical(m.Canonical())
+	if err != nil {
+		panic("realize: " + err.Error()) // it was parsed from a canonical value
+	}
+	return string(data)
+}
+
+func (g *graph) observe(e Event) {
+	g.events.Lock()
+	defer g.events.Unlock()
+	g.Observe(e)
+}
+
+// task is what a node is about once its inputs are known.
+type task struct {
+	*node
+	g       *graph
+	context store.Context
+	inputs  map[string]builder.Input
+	action  store.Action
+	key     store.Hash
+	found   []store.Realization // candidates
+	had     map[int]bool        // run numbers given out here
+	built   int                 // commands run to their end here
+	adopted int                 // results of others made its own here
+	keeps   atomic.Bool         // a failed build has been kept
+	commits sync.Mutex          // guards found while runs are under way
+
+	adoptedFrom map[store.RRef]store.RRef // in a dry run: what candidates would be adopted from
+}
+
+// realize is the algorithm for one derivation.
+func (g *graph) realize(ctx context.Context, n *node) error {
+	t, err := g.resolve(n)
+	if err != nil {
+		return err
+	}
+	rebuild := g.Rebuild[n.stage.Ref]
+	if !rebuild {
+		if done, err := t.reuse(ctx); done || err != nil {
+			return err
+		}
+	}
+	waiting := func() { g.observe(Event{Kind: Waiting, Stage: n.stage}) }
+	release, err := g.Store.LockAction(ctx, t.key, waiting)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := t.find(ctx, true); err != nil {
+		return err
+	}
+	if rebuild {
+		if err := t.rebuild(ctx); err != nil {
+			return err
+		}
+	}
+	for _, m := range n.demands {
+		if err := t.satisfy(ctx, m); err != nil {
+			return err
+		}
+	}
+	return t.report()
+}
+
+// resolve is step 1.
+func (g *graph) resolve(n *node) (*task, error) {
+	d := n.stage.Derivation
+	t := &task{
+		node:    n,
+		g:       g,
+		context: make(store.Context, len(d.Inputs)),
+		inputs:  make(map[string]builder.Input, len(d.Inputs)),
+		action:  newAction(d),
+		had:     make(map[int]bool),
+	}
+	for _, e := range n.stage.Inputs {
+		if err := t.resolveInput(e, d.Inputs[e.Name]); err != nil {
+			return nil, fmt.Errorf("input %s of %s: %w", e.Name, n.stage.Name, err)
+		}
+	}
+	var err error
+	t.key, err = t.action.Key()
+	return t, err
+}
+
+// reuse is steps 2 and 3 where nothing needs to be written: it reports whether
+// all matchers are satisfied with what is there.
+func (t *task) reuse(ctx context.Context) (bool, error) {
+	foreign, err := t.foreign()
+	if err != nil || len(foreign) > 0 {
+		return false, err
+	}
+	for _, m := range t.demands {
+		c, err := t.choose(ctx, m)
+		if err != nil {
+			return false, err
+		}
+		if c.Lacking > 0 {
+			return false, nil
+		}
+		t.take(m, c)
+	}
+	return true, t.report()
+}
+
+// find is step 2. With adopt it makes what answers the action key its own.
+func (t *task) find(ctx context.Context, adopt bool) error {
+	foreign, err := t.foreign()
+	if err != nil || !adopt {
+		return err
+	}
+	for _, r := range foreign {
+		if err := t.adopt(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreign finds the candidates by derivation and context, and returns what
+// answers the action key besides, each tree once: the newest.
+func (t *task) foreign() ([]store.Realization, error) {
+	var err error
+	if t.found, err = t.own(); err != nil {
+		return nil, err
+	}
+	have := make(map[store.Hash]bool)
+	for _, r := range t.found {
+		have[r.Tree] = true
+	}
+	answers, err := t.g.Store.RealizationsOf(t.key)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(answers, func(a, b store.Realization) int { return b.Made.Compare(a.Made) })
+	var foreign []store.Realization
+	for _, r := range answers {
+		if !have[r.Tree] && t.g.Store.HasTree(r.Tree) {
+			have[r.Tree] = true
+			foreign = append(foreign, r)
+		}
+	}
+	return foreign, nil
+}
+
+// own returns the realizations of the derivation in the context that answer
+// the action key. A damaged record is no candidate.
+func (t *task) own() ([]store.Realization, error) {
+	refs, err := t.g.Store.Realizations(t.stage.Ref)
+	if err != nil {
+		return nil, err
+	}
+	var own []store.Realization
+	for _, ref := range refs {
+		r, err := t.g.Store.Realization(ref)
+		var damage *store.DamageError
+		if errors.Is(err, store.ErrNotExist) || errors.As(err, &damage) {
+			t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Action == t.key && maps.EqualFunc(r.Context, t.context, slices.Equal) && t.sound(r) {
+			own = append(own, r)
+		}
+	}
+	return own, nil
+}
+
+// sound reports whether the tree of a realization is there.
+func (t *task) sound(r store.Realization) bool {
+	if t.g.Store.HasTree(r.Tree) {
+		return true
+	}
+	err := fmt.Errorf("%v: its tree %s is gone", r.Ref, t.g.Store.TreePath(r.Tree))
+	t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
+	return false
+}
+
+// choose is step 3, for one matcher.
+func (t *task) choose(ctx context.Context, m match.Matcher) (match.Choice, error) {
+	candidates := make([]match.Candidate, len(t.found))
+	for i, r := range t.found {
+		candidates[i] = match.Candidate{Ref: r.Ref, Made: r.Made}
+	}
+	c, err := m.Choose(ctx, candidates, &values{t})
+	if err != nil {
+		return c, &MatchError{Stage: t.stage.Name, Ref: t.stage.Ref, Matcher: m, Found: len(t.found), Err: err}
+	}
+	return c, nil
+}
+
+// satisfy is steps 3 to 7, for one matcher.
+func (t *task) satisfy(ctx context.Context, m match.Matcher) error {
+	c, err := t.choose(ctx, m)
+	if err != nil {
+		return err
+	}
+	limit := t.built + t.maxRuns(c.Lacking)
+	for c.Lacking > 0 {
+		if t.g.AssertRealized {
+			return t.unsatisfied(m, c, "nothing may be built, for that is what --assert-realized says")
+		}
+		if t.built >= limit {
+			return t.unsatisfied(m, c, fmt.Sprintf("max-runs = %d builds were made", t.built))
+		}
+		fresh, failed := t.round(ctx, min(t.runs(), limit-t.built), t.claim(m))
+		if c, err = t.choose(ctx, m); err != nil {
+			return err
+		}
+		switch {
+		case c.Lacking == 0:
+		case failed != nil:
+			return failed
+		case fresh == 0:
+			return t.exhausted(m, c)
+		}
+	}
+	t.take(m, c)
+	return nil
+}
+
+// rebuild makes as many new runs as the stage has, even if none is lacking.
+func (t *task) rebuild(ctx context.Context) error {
+	claimed := false
+	for _, m := range t.demands {
+		claimed = claimed || t.claim(m)
+	}
+	_, err := t.round(ctx, t.runs(), claimed)
+	return err
+}
+
+// claim reports whether the matcher says that the command is deterministic.
+func (t *task) claim(m match.Matcher) bool { return m.Deterministic() }
+
+// runs returns how many builds a round has.
+func (t *task) runs() int { return max(t.stage.Runs, 1) }
+
+// maxRuns returns how many builds there may be for what is lacking.
+func (t *task) maxRuns(lacking int) int {
+	if t.stage.MaxRuns > 0 {
+		return t.stage.MaxRuns
+	}
+	return max(3*lacking, t.runs())
+}
+
+// exhausted is for a command that gives the same each time.
+func (t *task) exhausted(m match.Matcher, c match.Choice) error {
+	e := t.unsatisfied(m, c, "building again made nothing new")
+	e.Repeats = true
+	return e
+}
+
+func (t *task) unsatisfied(m match.Matcher, c match.Choice, why string) *MatchError {
+	return &MatchError{
+		Stage: t.stage.Name, Ref: t.stage.Ref, Matcher: m, Found: len(t.found),
+		Built: t.built, Choice: c, Err: errors.New(why),
+	}
+}
+
+// report says what was chosen, and takes note that it is used.
+func (t *task) report() error {
+	for ref := range t.results {
+		if err := t.g.Store.Touch(ref); err != nil {
+			return err
+		}
+	}
+	if t.built > 0 || t.adopted > 0 {
+		return nil // each has been reported
+	}
+	var chosen []store.RRef
+	for _, m := range t.demands {
+		for _, ref := range t.choices[demandKey(m)].Chosen {
+			if !slices.Contains(chosen, ref) {
+				chosen = append(chosen, ref)
+			}
+		}
+	}
+	t.g.observe(Event{Kind: Reused, Stage: t.stage, Refs: chosen})
+	return nil
+}

@@ -1,0 +1,114 @@
+package realize
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"sync"
+)
+
+// A queue holds the nodes that can be worked on, the first of the order first.
+type queue []*node
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].index < q[j].index }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(n any)        { *q = append(*q, n.(*node)) }
+func (q *queue) Pop() any {
+	old := *q
+	n := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return n
+}
+
+// A walk visits nodes, each after those that it depends on.
+type walk struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	ready   queue
+	left    int // nodes that are neither done nor given up
+	stop    bool
+	errs    []error
+}
+
+// walk visits all nodes, some at once. After an error it visits no more, or
+// with keepGoing all that don't depend on what failed.
+func (g *graph) walk(ctx context.Context, workers int, keepGoing bool, visit func(context.Context, *node) error) error {
+	w := &walk{left: len(g.order)}
+	w.changed = sync.NewCond(&w.mu)
+	for _, n := range g.order {
+		if n.waits == 0 {
+			heap.Push(&w.ready, n)
+		}
+	}
+	var wg sync.WaitGroup
+	for range max(workers, 1) {
+		wg.Go(func() { g.work(ctx, w, keepGoing, visit) })
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(w.errs...)
+}
+
+func (g *graph) work(ctx context.Context, w *walk, keepGoing bool, visit func(context.Context, *node) error) {
+	for {
+		n := w.next()
+		if n == nil {
+			return
+		}
+		err := ctx.Err()
+		if err == nil {
+			err = visit(ctx, n)
+		}
+		skipped := w.done(n, err, keepGoing && ctx.Err() == nil)
+		for _, s := range skipped {
+			g.observe(Event{Kind: Skipped, Stage: s.stage, Because: s.skip.stage.Name})
+		}
+	}
+}
+
+// next waits for a node that is ready. It returns nil when there is none left.
+func (w *walk) next() *node {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.ready) == 0 && w.left > 0 && !w.stop {
+		w.changed.Wait()
+	}
+	if w.stop || w.left == 0 {
+		return nil
+	}
+	return heap.Pop(&w.ready).(*node)
+}
+
+// done takes note that n was visited, and returns what can't be any more.
+func (w *walk) done(n *node, err error, keepGoing bool) (skipped []*node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.changed.Broadcast()
+	w.left--
+	if err != nil {
+		w.errs = append(w.errs, err)
+		w.stop = w.stop || !keepGoing
+		return w.giveUp(n, nil)
+	}
+	for _, d := range n.dependents {
+		if d.waits--; d.waits == 0 && d.skip == nil {
+			heap.Push(&w.ready, d)
+		}
+	}
+	return nil
+}
+
+// giveUp takes note that nothing that depends on n can be visited.
+func (w *walk) giveUp(n *node, skipped []*node) []*node {
+	for _, d := range n.dependents {
+		if d.skip == nil {
+			d.skip = n
+			w.left--
+			skipped = w.giveUp(d, append(skipped, d))
+		}
+	}
+	return skipped
+}
