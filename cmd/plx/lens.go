@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/lens"
+	"plx/internal/match"
+	"plx/internal/realize"
+	"plx/internal/store"
+)
+
+type lensFlags struct {
+	as   string
+	json bool
+}
+
+func (a *app) lensCmd() *cobra.Command {
+	var f lensFlags
+	cmd := &cobra.Command{
+		Use:   "lens [flags] START[.NAME…]",
+		Short: "Follow a path to a value or a file",
+		Long: `Follows a dotted path from a stage of the current plan, or from a reference:
+through inputs into what it was built from, to an output, to a config key, and
+into JSON, TOML and CSV files. A list of realizations is indexed from 1, or
+spread with [*]; arrays inside files count from 0. A name with other characters
+than letters, digits, _ and - is quoted.
+
+In a build there is no START: the path begins with one of the stage's own
+inputs, outputs or config keys, and sees what the command may see.`,
+		Example: `  plx lens anneal.config.maxiter
+  plx lens 'anneal[1].result.fun'
+  plx lens plot.runs[*].trace --as path
+  plx lens start.values.a          # in a build`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.lens(cmd.Context(), f, args[0]) },
+	}
+	cmd.Flags().StringVar(&f.as, "as", "", "print it as `form`: value, path, dref, rref, contents or json")
+	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --as json")
+	return cmd
+}
+
+func (a *app) lens(ctx context.Context, f lensFlags, arg string) error {
+	if f.json && f.as != "" && f.as != "json" {
+		return &usageError{"--json and --as " + f.as + " exclude each other"}
+	}
+	if f.json {
+		f.as = "json"
+	}
+	form, err := lens.ParseForm(f.as)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	targets, err := a.follow(ctx, arg)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := t.Write(a.stdout, form); err != nil {
+			return unrealized(arg, err)
+		}
+	}
+	return nil
+}
+
+// unrealized says what to run, if err is that something is not realized.
+func unrealized(arg string, err error) error {
+	var unmet *realize.MatchError
+	switch {
+	case errors.Is(err, lens.ErrUnrealized):
+	case errors.As(err, &unmet) && unmet.Choice.Lacking > 0 && len(unmet.Choice.Left) == 0:
+	default:
+		return err
+	}
+	start, _ := splitLens(arg)
+	return &notFoundError{fmt.Sprintf("%s is not realized yet: run plx realize %s", start, start)}
+}
+
+// splitLens returns START and what follows it.
+func splitLens(arg string) (start, path string) {
+	if i := strings.IndexAny(arg, ".["); i >= 0 {
+		return arg[:i], strings.TrimPrefix(arg[i:], ".")
+	}
+	return arg, ""
+}
+
+// follow returns what the argument leads to: in a build, from the build.
+func (a *app) follow(ctx context.Context, arg string) ([]lens.Target, error) {
+	if description := os.Getenv("PLX_BUILD"); description != "" {
+		return followInBuild(description, arg)
+	}
+	first, rest := splitLens(arg)
+	path, err := lens.Parse(rest)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	start, err := a.lensStart(ctx, s, first)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := start.Follow(path)
+	return targets, unrealized(arg, err)
+}
+
+func followInBuild(description, arg string) ([]lens.Target, error) {
+	data, err := os.ReadFile(description)
+	if err != nil {
+		return nil, fmt.Errorf("$PLX_BUILD: %w", err)
+	}
+	start, err := lens.Build(data)
+	if err != nil {
+		return nil, err
+	}
+	path, err := lens.Parse(arg)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return start.Follow(path)
+}
+
+// lensStart returns where a lens begins. A stage that is not realized is its
+// derivation: its config and inputs can be seen.
+func (a *app) lensStart(ctx context.Context, s *store.Store, first string) (lens.Start, error) {
+	sub, err := named(s, first)
+	if err != nil {
+		return lens.Start{}, err
+	}
+	if sub.stage != nil {
+		all, err := a.chosen(ctx, s, first)
+		if err != nil && statusOf(err) != exitNotFound {
+			return lens.Start{}, err
+		}
+		sub.rrefs = all.rrefs
+	}
+	if len(sub.rrefs) == 0 {
+		return lens.Derivations(s, sub.dref), nil
+	}
+	return lens.Realizations(s, sub.rrefs...), nil
+}
+
+// lensValues follows the lenses of matchers, which begin at an output.
+type lensValues struct{ store *store.Store }
+
+// Value returns what the lens leads to. The error is [match.ErrNoValue] if the
+// realization has no such value.
+func (v lensValues) Value(ref store.RRef, text string) (any, error) {
+	path, err := lens.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := lens.Realizations(v.store, ref).Follow(path)
+	if err != nil {
+		return nil, noValue(err)
+	}
+	if len(targets) != 1 {
+		return nil, fmt.Errorf("%s leads to %d values: %w", text, len(targets), match.ErrNoValue)
+	}
+	value, err := targets[0].Value()
+	return value, noValue(err)
+}
+
+// noValue marks what only says that there is no such value.
+func noValue(err error) error {
+	if is[*lens.NameError](err) || is[*lens.ContentError](err) {
+		return fmt.Errorf("%w: %w", match.ErrNoValue, err)
+	}
+	return err
+}

@@ -1,0 +1,171 @@
+package main
+
+// What commands know of the project that they are called in: the stage file,
+// the plans recorded beside it, and the stages that arguments name.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"plx/internal/builder"
+	"plx/internal/plan"
+	"plx/internal/store"
+)
+
+// defaultFile is the stage file that is meant where none is named.
+const defaultFile = "stage.toml"
+
+// A request is what arguments of instantiate and realize ask for.
+type request struct {
+	file    string            // the stage file; empty: only references are asked for
+	params  map[string]string // as given with -p
+	targets []string          // names of stages; none: the default ones
+	drefs   []store.DRef
+}
+
+// isFile tells a stage file among arguments.
+func isFile(arg string) bool {
+	return strings.HasSuffix(arg, ".toml") || strings.Contains(arg, "/")
+}
+
+// parseRequest reads [FILE] [STAGE…|DREF…]. What is not said is taken from
+// the newest plan that was recorded in this directory.
+func parseRequest(args, params []string) (request, error) {
+	var r request
+	for i, arg := range args {
+		switch {
+		case isFile(arg) && i > 0:
+			return r, &usageError{fmt.Sprintf("%s: a stage file comes before the stages, and there is one at most", arg)}
+		case isFile(arg):
+			r.file = arg
+		case strings.HasPrefix(arg, "dref:"):
+			ref, err := store.ParseDRef(arg)
+			if err != nil {
+				return r, &usageError{err.Error()}
+			}
+			r.drefs = append(r.drefs, ref)
+		default:
+			r.targets = append(r.targets, arg)
+		}
+	}
+	if len(r.drefs) > 0 && (r.file != "" || len(r.targets) > 0 || len(params) > 0) {
+		return r, &usageError{"references stand for themselves: give no stage file, stage or parameter with them"}
+	}
+	given, err := parseParams(params)
+	if err != nil || len(r.drefs) > 0 {
+		return r, err
+	}
+	r.params = given
+	if r.file == "" {
+		return r, r.complete()
+	}
+	return r, nil
+}
+
+// complete takes what is not said from the newest plan in this directory.
+func (r *request) complete() error {
+	record, err := plan.Newest(".")
+	if errors.Is(err, fs.ErrNotExist) {
+		r.file = defaultFile
+		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
+			return &usageError{"there is no stage.toml here: name the stage file, as in path/to/stage.toml"}
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.file = record.File()
+	if len(r.targets) == 0 {
+		r.targets = record.Targets()
+	}
+	for name, value := range record.Params() {
+		if _, given := r.params[name]; !given {
+			r.params[name] = value
+		}
+	}
+	return nil
+}
+
+// parseParams reads what -p gave.
+func parseParams(params []string) (map[string]string, error) {
+	given := make(map[string]string, len(params))
+	for _, p := range params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return nil, &usageError{fmt.Sprintf("-p %s: want -p name=value", p)}
+		}
+		if _, twice := given[name]; twice {
+			return nil, &usageError{fmt.Sprintf("-p %s: %s is given twice", p, name)}
+		}
+		given[name] = value
+	}
+	return given, nil
+}
+
+// closure instantiates what r asks for. All derivations are in the store
+// afterwards, and the plan is recorded beside the stage file.
+func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
+	c, err := a.load(ctx, s, r)
+	if err != nil || len(r.drefs) > 0 {
+		return c, err
+	}
+	for _, stage := range c.Stages() {
+		if _, err := s.AddDerivation(stage.Derivation); err != nil {
+			return nil, err
+		}
+	}
+	path, err := c.Record()
+	if err != nil {
+		return nil, err
+	}
+	return c, s.AddProjectRoot(filepath.Dir(path))
+}
+
+// load works out what r asks for, and takes its sources into the store.
+func (a *app) load(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
+	if len(r.drefs) > 0 {
+		return plan.FromRefs(s, r.drefs)
+	}
+	file, err := plan.Load(r.file, plan.Options{Params: r.params, Reserved: builder.Reserved})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &notFoundError{err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := a.hold(ctx, s); err != nil {
+		return nil, err
+	}
+	return file.Instantiate(ctx, s, r.targets)
+}
+
+// currentPlan returns the newest plan that was recorded in this directory.
+func currentPlan(s *store.Store) (*plan.Closure, error) {
+	record, err := plan.Newest(".")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &notFoundError{"there is no plan in this directory: run plx instantiate or plx realize here first"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return record.Closure(s)
+}
+
+// binDir returns a directory with nothing but a link to this program, for
+// builds to call it.
+func binDir(s *store.Store) (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if exe, err = filepath.EvalSymlinks(exe); err != nil {
+		return "", err
+	}
+	return s.LinkBin(exe, "plx")
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/builder"
+	"plx/internal/plan"
+	"plx/internal/realize"
+	"plx/internal/store"
+)
+
+type realizeFlags struct {
+	params         []string
+	jobs           int
+	keepGoing      bool
+	dryRun         bool
+	rebuild        []string
+	assertRealized bool
+	frozen         bool
+	args           []string
+	link           string
+	json           bool
+}
+
+func (a *app) realizeCmd() *cobra.Command {
+	var f realizeFlags
+	cmd := &cobra.Command{
+		Use:   "realize [flags] [FILE] [STAGE…|DREF…]",
+		Short: "Make what is missing, and print the targets' realizations",
+		Long: `Realizes stages: finds in the store what their matchers ask for, and runs the
+commands of those whose results are not there. The references of the targets'
+realizations are printed, one a line, in order.
+
+FILE ends in .toml or has a / in it. Without arguments, the stage file,
+parameters and targets of the last plan in this directory are read again; if
+there is none, stage.toml is. Without STAGE, the targets are the stages with
+default = true, or else those that no other stage depends on.`,
+		Example: `  plx realize stage.toml
+  plx realize stage.toml plot -p maxiter=1000 -o plot
+  plx realize --dry-run
+  plx realize -j 4 -k
+  result=$(plx realize stage.toml report) && plx cat "$result.report"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.realize(cmd.Context(), f, args)
+		},
+	}
+	paramFlag(cmd, &f.params)
+	flags := cmd.Flags()
+	flags.IntVarP(&f.jobs, "jobs", "j", runtime.NumCPU(), "run `n` commands at once")
+	flags.BoolVarP(&f.keepGoing, "keep-going", "k", false, "after a failure, go on with what does not depend on it")
+	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "run nothing: print what would be built, and why")
+	flags.StringArrayVar(&f.rebuild, "rebuild", nil, "make new results of `stage`, whatever is there; may be repeated")
+	flags.BoolVar(&f.assertRealized, "assert-realized", false, "run nothing: exit with status 3 if something is missing")
+	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
+	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
+	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error {
+	if f.jobs < 1 {
+		return &usageError{fmt.Sprintf("-j %d: want 1 or more", f.jobs)}
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c, err := a.requested(ctx, s, f, args)
+	if err != nil {
+		return err
+	}
+	if err := a.hold(ctx, s); err != nil {
+		return err
+	}
+	p := &progress{app: a}
+	z, err := a.realizer(s, c, f, p)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return a.dryRun(ctx, z, c, f.json)
+	}
+	results, err := z.Realize(ctx, c)
+	p.summary()
+	if err != nil {
+		return err
+	}
+	return a.printResults(s, results, f)
+}
+
+// requested returns the closure that the arguments ask for.
+func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, args []string) (*plan.Closure, error) {
+	if f.frozen {
+		if len(args) > 0 || len(f.params) > 0 {
+			return nil, &usageError{"--frozen uses the recorded plan: it takes no stage file, stages or parameters"}
+		}
+		return currentPlan(s)
+	}
+	r, err := parseRequest(args, f.params)
+	if err != nil {
+		return nil, err
+	}
+	if f.dryRun {
+		return a.load(ctx, s, r)
+	}
+	return a.closure(ctx, s, r)
+}
+
+// realizer wires the algorithm to the rest.
+func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, p *progress) (*realize.Realizer, error) {
+	rebuild, err := rebuilds(c, f.rebuild)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := parseArgs(f.args)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := binDir(s)
+	if err != nil {
+		return nil, err
+	}
+	return &realize.Realizer{
+		Store:   s,
+		Run:     builder.Run,
+		Values:  lensValues{s},
+		Observe: p.observe,
+		Options: realize.Options{
+			Jobs:           f.jobs,
+			KeepGoing:      f.keepGoing,
+			AssertRealized: f.assertRealized,
+			Rebuild:        rebuild,
+			Args:           pairs,
+			LookupEnv:      os.LookupEnv,
+			Bin:            bin,
+			Origin:         origin(),
+		},
+	}, nil
+}
+
+// rebuilds returns the derivations of the stages named by --rebuild.
+func rebuilds(c *plan.Closure, names []string) (map[store.DRef]bool, error) {
+	refs := make(map[store.DRef]bool, len(names))
+	for _, name := range names {
+		s, err := c.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		refs[s.Ref] = true
+	}
+	return refs, nil
+}
+
+// argName is what can follow PLX_ARG_ in the name of a variable.
+var argName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// parseArgs reads what --arg gave.
+func parseArgs(args []string) (map[string]string, error) {
+	pairs := make(map[string]string, len(args))
+	for _, arg := range args {
+		k, v, ok := strings.Cut(arg, "=")
+		if !ok || !argName.MatchString(k) {
+			return nil, &usageError{fmt.Sprintf("--arg %s: want --arg name=value, with a name of letters, digits and _", arg)}
+		}
+		pairs[k] = v
+	}
+	return pairs, nil
+}
+
+// origin returns what records tell of this machine.
+func origin() store.Origin {
+	o := store.Origin{Version: version(), Sandbox: "off"}
+	o.Host, _ = os.Hostname()
+	if u, err := user.Current(); err == nil {
+		o.By = u.Username
+	}
+	return o
+}
+
+// printResults prints what was chosen for the targets, and makes links.
+func (a *app) printResults(s *store.Store, results []realize.Result, f realizeFlags) error {
+	var refs []store.RRef
+	docs := []resultJSON{}
+	for _, r := range results {
+		doc := resultJSON{Stage: r.Stage.Name, DRef: r.Stage.Ref.String(), RRefs: []string{}, Paths: []string{}}
+		for _, ref := range r.Chosen {
+			doc.RRefs = append(doc.RRefs, ref.String())
+			doc.Paths = append(doc.Paths, s.OutPath(ref))
+		}
+		docs = append(docs, doc)
+		refs = append(refs, r.Chosen...)
+	}
+	if err := makeLinks(s, f.link, refs); err != nil {
+		return err
+	}
+	if f.json {
+		return a.resultJSON(map[string]any{"targets": docs})
+	}
+	for _, ref := range refs {
+		if err := a.result(ref.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type resultJSON struct {
+	Stage string   `json:"stage"`
+	DRef  string   `json:"dref"`
+	RRefs []string `json:"rrefs"`
+	Paths []string `json:"paths"`
+}
+
+// makeLinks makes the links of -o: one, or one each for several results.
+func makeLinks(s *store.Store, link string, refs []store.RRef) error {
+	if link == "" {
+		return nil
+	}
+	if len(refs) == 1 {
+		return s.AddLinkRoot(link, refs[0])
+	}
+	for i, ref := range refs {
+		if err := s.AddLinkRoot(fmt.Sprintf("%s-%d", link, i+1), ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dryRun prints what would be done, and why: a line for each stage.
+func (a *app) dryRun(ctx context.Context, z *realize.Realizer, c *plan.Closure, asJSON bool) error {
+	forecasts, err := z.DryRun(ctx, c)
+	if err != nil {
+		return err
+	}
+	docs := []forecastJSON{}
+	for _, f := range forecasts {
+		doc := forecastJSON{f.Stage.Name, f.Stage.Ref.String(), string(f.Verdict), f.Runs, f.Reasons}
+		if doc.Reasons == nil {
+			doc.Reasons = []string{}
+		}
+		docs = append(docs, doc)
+	}
+	if asJSON {
+		return a.resultJSON(map[string]any{"stages": docs})
+	}
+	for _, doc := range docs {
+		if err := a.result(doc.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type forecastJSON struct {
+	Stage   string   `json:"stage"`
+	DRef    string   `json:"dref"`
+	Verdict string   `json:"verdict"`
+	Runs    int      `json:"runs"`
+	Reasons []string `json:"reasons"`
+}
+
+func (f forecastJSON) String() string {
+	text := f.Verdict + " " + f.Stage
+	if f.Runs > 1 {
+		text += fmt.Sprintf(" (%d runs)", f.Runs)
+	}
+	if len(f.Reasons) > 0 {
+		text += ": " + strings.Join(f.Reasons, "; ")
+	}
+	return text
+}

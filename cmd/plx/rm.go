@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/store"
+)
+
+type rmFlags struct{ force, json bool }
+
+func (a *app) rmCmd() *cobra.Command {
+	var f rmFlags
+	cmd := &cobra.Command{
+		Use:   "rm [flags] RREF…",
+		Short: "Remove realizations from the store",
+		Long: `Removes realizations, so that matchers no longer find them. What another
+realization is built from, or a link or root names, is refused, and named.
+The files go with the next plx gc.`,
+		Example: `  plx rm rref:…
+  plx rm $(plx ls anneal)`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), f, args) },
+	}
+	cmd.Flags().BoolVar(&f.force, "force", false, "remove what is in use, too")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) rm(ctx context.Context, f rmFlags, args []string) error {
+	var refs []store.RRef
+	for _, arg := range args {
+		ref, err := store.ParseRRef(arg)
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		refs = append(refs, ref)
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.Remove(ctx, refs, store.RemoveOptions{Force: f.force, Waiting: func() { a.say("waiting for other plx processes to end") }})
+	if is[*store.InUseError](err) {
+		return fmt.Errorf("%w: name them all, or use --force", err)
+	}
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.resultJSON(map[string]any{"removed": texts(refs)})
+	}
+	return a.result(texts(refs)...)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/store"
+)
+
+// An app is what all commands share: the streams and the global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	storeDir string
+	quiet    bool
+	verbose  bool
+}
+
+// run runs plx and returns its exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	root := a.rootCmd()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	a.printError(err)
+	return exitStatus(err)
+}
+
+// rootCmd returns plx with all of its commands.
+func (a *app) rootCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plx",
+		Short: "Keep the results of long computations",
+		Long: `plx keeps the results of long computations. A stage file (TOML) says which shell
+commands make what from what. plx realize runs those whose results are not
+there yet, and keeps every result in a store, named by what it contains and by
+what it was made from. Nothing is computed twice, and nothing is overwritten.
+
+Start with:  plx realize stage.toml`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath())}
+	})
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	cmd.AddCommand(
+		a.catCmd(),
+		a.completionCmd(),
+		a.gcCmd(),
+		a.instantiateCmd(),
+		a.lensCmd(),
+		a.logCmd(),
+		a.lsCmd(),
+		a.pathCmd(),
+		a.realizeCmd(),
+		a.rmCmd(),
+		a.rootsCmd(),
+		a.showCmd(),
+		a.versionCmd(),
+	)
+	checkArgs(cmd)
+	return cmd
+}
+
+// noSuchCommand says so, with the names of commands that are near.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	cmd.SuggestionsMinimumDistance = max(1, len(args[0])/3)
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return &usageError{text + " (" + cmd.CommandPath() + " --help lists the commands)"}
+}
+
+// checkArgs makes a wrong number of arguments to any command bad usage.
+func checkArgs(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		check := sub.Args
+		if check == nil {
+			check = cobra.ArbitraryArgs
+		}
+		sub.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			var usage *usageError
+			if err == nil || errors.As(err, &usage) {
+				return err
+			}
+			return wrongArgs(cmd, args)
+		}
+		checkArgs(sub)
+	}
+}
+
+// wrongArgs says that the arguments are not those that the command takes.
+func wrongArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return &usageError{fmt.Sprintf("%s: an argument is missing; usage: %s", cmd.CommandPath(), cmd.UseLine())}
+	}
+	return &usageError{fmt.Sprintf("%s doesn't take the arguments %q; usage: %s", cmd.CommandPath(), args, cmd.UseLine())}
+}
+
+// A signalError is the cause of a context that a signal ended.
+type signalError struct{ signal syscall.Signal }
+
+func (e *signalError) Error() string { return e.signal.String() }
+
+// interruptible returns a context that ^C and SIGTERM end.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if s, ok := <-signals; ok {
+			cancel(&signalError{s.(syscall.Signal)})
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}
+
+// openStore returns the store that the flag or the environment names.
+func (a *app) openStore() (*store.Store, error) {
+	dir, err := a.storePath()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(dir)
+}
+
+func (a *app) storePath() (string, error) {
+	if a.storeDir != "" {
+		return a.storeDir, nil
+	}
+	if dir := os.Getenv("PLX_STORE"); dir != "" {
+		return dir, nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "plx", "store"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", &usageError{"no place for the store: set HOME or PLX_STORE, or give --store"}
+	}
+	return filepath.Join(home, ".local", "share", "plx", "store"), nil
+}
+
+// hold makes the store writable, and tells if others must be waited for.
+func (a *app) hold(ctx context.Context, s *store.Store) error {
+	return s.Hold(ctx, func() { a.say("waiting for plx gc to end") })
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"plx": main})
+}
+
+// TestScripts runs the scripts of testdata/scripts, whose README says what
+// they can use.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/scripts",
+		Setup:               setupScript,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Condition:           scriptCondition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": scriptStatus,
+			"lines":  scriptLines,
+			"let":    scriptLet,
+		},
+	})
+}
+
+// setupScript gives each script a store and a home of its own.
+func setupScript(env *testscript.Env) error {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("CHECKOUT", root)
+	env.Setenv("STORE", env.WorkDir+"/.store")
+	env.Setenv("PLX_STORE", env.WorkDir+"/.store")
+	env.Setenv("COUNT", env.WorkDir+"/.count")
+	return nil
+}
+
+// scriptCondition knows [python3] and [root].
+func scriptCondition(cond string) (bool, error) {
+	switch cond {
+	case "python3":
+		_, err := exec.LookPath("python3")
+		return err == nil, nil
+	case "root":
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q on %s", cond, runtime.GOOS)
+}
+
+// scriptStatus runs a command and checks its exit status.
+func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command [arg…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		ts.Fatalf("status %q: want a number", args[0])
+	}
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// scriptLines checks how many lines a file has. One that doesn't exist has
+// none.
+func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines N file")
+	}
+	text := ""
+	if _, err := os.Stat(ts.MkAbs(args[1])); err == nil || args[1] == "stdout" || args[1] == "stderr" {
+		text = ts.ReadFile(args[1])
+	}
+	if got := strconv.Itoa(strings.Count(text, "\n")); got != args[0] {
+		ts.Fatalf("%s has %s lines, want %s:\n%s", args[1], got, args[0], text)
+	}
+}
+
+// scriptLet puts the first line of stdout into an environment variable.
+func scriptLet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: let VARIABLE")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	ts.Setenv(args[0], line)
+}

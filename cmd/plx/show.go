@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/store"
+)
+
+func (a *app) showCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show [flags] STAGE|DREF|RREF",
+		Short: "Show what a stage or a reference stands for",
+		Long: `Shows a derivation (for a stage of the current plan, or a dref) or a
+realization (for an rref): what it is made from, and how it came to be.`,
+		Example: `  plx show anneal
+  plx show --json $(plx realize stage.toml)`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) show(ctx context.Context, arg string, asJSON bool) error {
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	sub, err := named(s, arg)
+	if err != nil {
+		return err
+	}
+	if len(sub.rrefs) == 0 {
+		return a.showDerivation(s, sub.dref, asJSON)
+	}
+	return a.showRealization(s, sub.rrefs[0], asJSON)
+}
+
+// showDerivation prints a derivation. Its JSON is the canonical form, whose
+// hash is the reference's.
+func (a *app) showDerivation(s *store.Store, ref store.DRef, asJSON bool) error {
+	d, err := s.Derivation(ref)
+	if err != nil {
+		return err
+	}
+	data, err := d.Canonical()
+	if err != nil {
+		return err
+	}
+	rrefs, err := s.Realizations(ref)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.resultJSON(derivationJSON{ref.String(), json.RawMessage(data), texts(rrefs)})
+	}
+	l := &lines{}
+	l.add("derivation", ref)
+	l.add("action", d.Kind)
+	l.text("run", d.Script)
+	l.list("argv", d.Argv)
+	l.list("shell", d.Shell)
+	for _, k := range slices.Sorted(maps.Keys(d.Config)) {
+		l.add("config "+k, plain(d.Config[k]))
+	}
+	for _, k := range slices.Sorted(maps.Keys(d.Env)) {
+		l.add("env "+k, d.Env[k])
+	}
+	if err := l.source(s, d.Source); err != nil {
+		return err
+	}
+	for _, k := range slices.Sorted(maps.Keys(d.Inputs)) {
+		l.add("input "+k, inputText(d.Inputs[k]))
+	}
+	for _, k := range slices.Sorted(maps.Keys(d.Outputs)) {
+		l.add("output "+k, outputText(d.Outputs[k]))
+	}
+	l.list("metrics", d.Metrics)
+	l.text("check", d.Check)
+	if d.Match != nil {
+		l.add("match", plain(d.Match))
+	}
+	for _, ref := range rrefs {
+		l.add("realization", ref)
+	}
+	return a.result(l.all...)
+}
+
+type derivationJSON struct {
+	DRef         string          `json:"dref"`
+	Derivation   json.RawMessage `json:"derivation"`
+	Realizations []string        `json:"realizations"`
+}
+
+// lines are "key: value" for people.
+type lines struct{ all []string }
+
+func (l *lines) add(key string, value any) {
+	l.all = append(l.all, fmt.Sprintf("%s: %v", key, value))
+}
+
+func (l *lines) list(key string, values []string) {
+	if len(values) > 0 {
+		l.add(key, strings.Join(values, " "))
+	}
+}
+
+// text adds a text that may have several lines.
+func (l *lines) text(key, text string) {
+	text = strings.TrimRight(text, "\n")
+	switch {
+	case text == "":
+	case strings.Contains(text, "\n"):
+		l.all = append(l.all, key+":", "  "+strings.ReplaceAll(strings.TrimLeft(text, "\n"), "\n", "\n  "))
+	default:
+		l.add(key, text)
+	}
+}
+
+// source adds the files of a source tree.
+func (l *lines) source(s *store.Store, tree store.Hash) error {
+	if tree.IsZero() {
+		return nil
+	}
+	m, err := s.Manifest(tree)
+	if err != nil {
+		return err
+	}
+	for _, e := range m.Entries() {
+		if e.Kind != store.KindDir {
+			l.add("src", fmt.Sprintf("%s (%s)", e.Path, size(e.Size)))
+		}
+	}
+	return nil
+}
+
+// plain writes a value on one line: a text as it is, else as JSON.
+func plain(v any) string {
+	if text, ok := v.(string); ok {
+		return text
+	}
+	if m, ok := v.(fmt.Stringer); ok {
+		return m.String()
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(data)
+}
+
+func inputText(in store.Input) string {
+	parts := texts(in.From)
+	if in.Outputs != nil {
+		parts = append(parts, "shows "+strings.Join(in.Outputs, ", "))
+	}
+	if in.List {
+		parts = append(parts, "as a list")
+	}
+	if in.Match != nil {
+		parts = append(parts, "match "+plain(in.Match))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func outputText(o store.Output) string {
+	text := o.Path
+	for _, word := range []struct {
+		is   bool
+		name string
+	}{{o.Kind != "any", o.Kind}, {o.Nonempty, "nonempty"}, {o.Optional, "optional"}, {o.Volatile, "volatile"}} {
+		if word.is {
+			text += ", " + word.name
+		}
+	}
+	return text
+}
+
+// showRealization prints a realization, and how it came to be.
+func (a *app) showRealization(s *store.Store, ref store.RRef, asJSON bool) error {
+	r, err := s.Realization(ref)
+	if err != nil {
+		return err
+	}
+	doc := newRealizationJSON(s, r)
+	if asJSON {
+		return a.resultJSON(doc)
+	}
+	l := &lines{}
+	l.add("realization", doc.RRef)
+	l.add("derivation", doc.DRef)
+	l.add("path", doc.Path)
+	l.add("tree", doc.Tree)
+	l.add("size", size(doc.Bytes))
+	for _, k := range slices.Sorted(maps.Keys(doc.Context)) {
+		l.add("input "+k, strings.Join(doc.Context[k], " "))
+	}
+	l.add("action key", doc.Action)
+	if doc.Run > 0 {
+		l.add("run", doc.Run)
+	}
+	l.add("made", r.Made.Format(time.RFC3339))
+	l.add("took", r.Stopped.Sub(r.Started).Round(time.Millisecond))
+	l.add("CPU", fmt.Sprintf("%.2f s user, %.2f s system", doc.User, doc.System))
+	l.add("memory", size(doc.MaxRSS))
+	l.add("by", doc.By+" on "+doc.Host+" with plx "+doc.Version)
+	if doc.Adopted != "" {
+		l.add("adopted from", doc.Adopted)
+	}
+	l.list("volatile", doc.Volatile)
+	return a.result(l.all...)
+}
+
+type realizationJSON struct {
+	RRef     string              `json:"rref"`
+	DRef     string              `json:"dref"`
+	Path     string              `json:"path"`
+	Tree     string              `json:"tree"`
+	Bytes    int64               `json:"bytes"`
+	Context  map[string][]string `json:"context"`
+	Action   string              `json:"action"`
+	Run      int                 `json:"run"`
+	Made     time.Time           `json:"made"`
+	Started  time.Time           `json:"started"`
+	Stopped  time.Time           `json:"stopped"`
+	User     float64             `json:"user_seconds"`
+	System   float64             `json:"system_seconds"`
+	MaxRSS   int64               `json:"max_rss_bytes"`
+	Host     string              `json:"host"`
+	By       string              `json:"by"`
+	Version  string              `json:"version"`
+	Sandbox  string              `json:"sandbox"`
+	Adopted  string              `json:"adopted,omitempty"`
+	Volatile []string            `json:"volatile"`
+}
+
+func newRealizationJSON(s *store.Store, r store.Realization) realizationJSON {
+	doc := realizationJSON{
+		RRef: r.Ref.String(), DRef: r.Ref.DRef().String(), Path: s.OutPath(r.Ref), Tree: r.Tree.String(), Bytes: r.Manifest.Size(),
+		Context: make(map[string][]string, len(r.Context)), Action: r.Action.String(), Run: r.Run,
+		Made: r.Made.UTC(), Started: r.Started, Stopped: r.Stopped,
+		User: r.User.Seconds(), System: r.System.Seconds(), MaxRSS: r.MaxRSS,
+		Host: r.Host, By: r.By, Version: r.Version, Sandbox: r.Sandbox, Volatile: append([]string{}, r.Volatile...),
+	}
+	for name, refs := range r.Context {
+		doc.Context[name] = texts(refs)
+	}
+	if !r.Adopted.IsZero() {
+		doc.Adopted = r.Adopted.String()
+	}
+	return doc
+}
