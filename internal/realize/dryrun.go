@@ -69,6 +69,9 @@ func (g *graph) forecast(ctx context.Context, n *node, before []Forecast, h *his
 		return Forecast{}, err
 	}
 	t.pretend(foreign)
+	if n.stage.Derivation.Always {
+		return Forecast{Verdict: WillBuild, Runs: t.runs(), Reasons: []string{"always = true"}}, nil
+	}
 	if g.Rebuild[n.stage.Ref] {
 		return Forecast{Verdict: WillBuild, Runs: t.runs(), Reasons: []string{"--rebuild asks for it"}}, nil
 	}

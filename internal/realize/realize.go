@@ -170,7 +170,7 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
-	rebuild := g.Rebuild[n.stage.Ref]
+	rebuild := g.rebuilds(n)
 	if !rebuild {
 		if done, err := t.reuse(ctx); done || err != nil {
 			return err
@@ -196,6 +196,11 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 		}
 	}
 	return t.report()
+}
+
+// rebuilds reports whether n is to be made again, whatever is there.
+func (g *graph) rebuilds(n *node) bool {
+	return g.Rebuild[n.stage.Ref] || n.stage.Derivation.Always && !g.AssertRealized
 }
 
 // resolve is step 1.

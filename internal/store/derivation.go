@@ -49,7 +49,8 @@ type Derivation struct {
 	Outputs map[string]Output
 	Metrics []string
 	Check   string
-	Match   any // what the matcher says in canonical form; nil: the default
+	Match   any  // what the matcher says in canonical form; nil: the default
+	Always  bool // run it each time, whatever is there
 }
 
 // derivationFormat marks a canonical derivation and its version.
@@ -86,6 +87,7 @@ func (d Derivation) Canonical() ([]byte, error) {
 	if d.Match != nil {
 		t["match"] = d.Match
 	}
+	setTrue(t, "always", d.Always)
 	data, err := Canonical(t)
 	if err != nil {
 		return nil, fmt.Errorf("derivation %s: %w", d.Name, err)
@@ -295,6 +297,7 @@ func (r *reader) derivation(v any) Derivation {
 		Metrics: r.strings("metrics", t["metrics"]),
 		Check:   as[string](r, "check", t["check"]),
 		Match:   t["match"],
+		Always:  as[bool](r, "always", t["always"]),
 	}
 }
 
