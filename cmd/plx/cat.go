@@ -36,7 +36,7 @@ type catJSON struct {
 func (a *app) cat(ctx context.Context, args []string, asJSON bool) error {
 	docs := []catJSON{}
 	for _, arg := range args {
-		targets, err := a.follow(ctx, arg)
+		targets, err := a.follow(ctx, arg, true)
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func (a *app) lens(ctx context.Context, f lensFlags, arg string) error {
 	if err != nil {
 		return &usageError{err.Error()}
 	}
-	targets, err := a.follow(ctx, arg)
+	targets, err := a.follow(ctx, arg, false)
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,10 @@ func splitLens(arg string) (start, path string) {
 	return arg, ""
 }
 
-// follow returns what the argument leads to: in a build, from the build.
-func (a *app) follow(ctx context.Context, arg string) ([]lens.Target, error) {
+// follow returns what the argument leads to: in a build, from the build. A dref
+// stands for its derivation, or, where files are wanted, for what its matcher
+// chose.
+func (a *app) follow(ctx context.Context, arg string, files bool) ([]lens.Target, error) {
 	if description := os.Getenv("PLX_BUILD"); description != "" {
 		return followInBuild(description, arg)
 	}
@@ -110,12 +112,22 @@ func (a *app) follow(ctx context.Context, arg string) ([]lens.Target, error) {
 		return nil, err
 	}
 	defer s.Close()
-	start, err := a.lensStart(ctx, s, first)
+	sub, err := a.lensStart(ctx, s, first, files)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := start.Follow(path)
-	return targets, unrealized(arg, err)
+	if len(sub.rrefs) == 0 {
+		targets, err := lens.Derivations(s, sub.dref).Follow(path)
+		return targets, unrealized(arg, err)
+	}
+	targets, err := lens.Realizations(s, sub.rrefs...).Follow(path)
+	if is[*lens.NameError](err) && len(sub.rrefs) > 1 {
+		// What all realizations have in common needs no index.
+		if common, err := lens.Derivations(s, sub.dref).Follow(path); err == nil {
+			return common, nil
+		}
+	}
+	return targets, err
 }
 
 func followInBuild(description, arg string) ([]lens.Target, error) {
@@ -136,22 +148,17 @@ func followInBuild(description, arg string) ([]lens.Target, error) {
 
 // lensStart returns where a lens begins. A stage that is not realized is its
 // derivation: its config and inputs can be seen.
-func (a *app) lensStart(ctx context.Context, s *store.Store, first string) (lens.Start, error) {
+func (a *app) lensStart(ctx context.Context, s *store.Store, first string, files bool) (subject, error) {
 	sub, err := named(s, first)
-	if err != nil {
-		return lens.Start{}, err
+	if err != nil || len(sub.rrefs) > 0 || sub.stage == nil && !files {
+		return sub, err
 	}
-	if sub.stage != nil {
-		all, err := a.chosen(ctx, s, first)
-		if err != nil && statusOf(err) != exitNotFound {
-			return lens.Start{}, err
-		}
-		sub.rrefs = all.rrefs
+	all, err := a.chosen(ctx, s, first)
+	if err != nil && statusOf(err) != exitNotFound {
+		return sub, err
 	}
-	if len(sub.rrefs) == 0 {
-		return lens.Derivations(s, sub.dref), nil
-	}
-	return lens.Realizations(s, sub.rrefs...), nil
+	sub.rrefs = all.rrefs
+	return sub, nil
 }
 
 // lensValues follows the lenses of matchers, which begin at an output.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -332,23 +331,6 @@ func TestGCKeepRules(t *testing.T) {
 			t.Errorf("%v goes before what is made from it", ref)
 		}
 	}
-}
-
-func TestGCDeclined(t *testing.T) {
-	w := newWorld(t)
-	w.result(t, w.derive(t, "garbage"), nil, "1")
-	before := w.there(t)
-	var asked Garbage
-	g := collect(t, w.s, GCOptions{Confirm: func(g Garbage) (bool, error) { asked = g; return false, nil }})
-	if !g.Empty() || asked.Empty() || asked.Bytes == 0 {
-		t.Errorf("asked about %+v, got %+v", asked, g)
-	}
-	same(t, "declined", w.there(t), before)
-	no := errors.New("no")
-	if _, err := w.s.GC(t.Context(), GCOptions{Confirm: func(Garbage) (bool, error) { return true, no }}); !errors.Is(err, no) {
-		t.Errorf("got %v", err)
-	}
-	same(t, "an error", w.there(t), before)
 }
 
 // What killed processes left goes, what living ones have stays.
