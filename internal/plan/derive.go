@@ -140,10 +140,13 @@ func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error
 		Name: s.name, Kind: store.ActionImport,
 		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
 		Config: s.config, Env: s.env, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
-		Match: s.canonicalMatch(),
+		Match: s.canonicalMatch(), Fetch: s.fetch,
 	}
-	if s.action == "run" {
+	switch s.action {
+	case "run":
 		drv.Kind = store.ActionRun
+	case "fetch":
+		drv.Kind = store.ActionFetch
 	}
 	var err error
 	if drv.Source, err = d.tree(s); err != nil {
