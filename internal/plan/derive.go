@@ -2,12 +2,9 @@ package plan
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -17,7 +14,8 @@ import (
 
 // Sources takes files into a store; a [store.Store] does.
 type Sources interface {
-	// AddFiles takes in files as one tree.
+	// AddFiles takes in files as one tree. The error is a [store.SumError] if one
+	// has another SHA-256 than it must.
 	AddFiles(ctx context.Context, files []store.SourceFile) (store.Hash, error)
 	// AddDir takes in what a directory contains.
 	AddDir(ctx context.Context, dir string) (store.Hash, error)
@@ -198,29 +196,11 @@ func (d *deriver) importTree(im imported) (store.Hash, error) {
 		}
 		return d.src.AddDir(d.ctx, dir)
 	}
-	if im.sha256 != "" {
-		have, err := fileSHA256(im.path)
-		if err != nil {
-			return store.Hash{}, err
-		}
-		if have != im.sha256 {
-			d.list = append(d.list, problem{im.at, &PinError{im.shown, im.sha256, have}})
-			return store.Hash{}, nil
-		}
+	hash, err := d.src.AddFiles(d.ctx, []store.SourceFile{{Path: im.filename, From: im.path, SHA256: im.sha256}})
+	var other *store.SumError
+	if errors.As(err, &other) {
+		d.list = append(d.list, problem{im.at, &PinError{im.shown, other.Want, other.Have}})
+		return store.Hash{}, nil
 	}
-	return d.src.AddFiles(d.ctx, []store.SourceFile{{Path: im.filename, From: im.path}})
-}
-
-// fileSHA256 returns the SHA-256 of a file in hex: what sha256sum prints.
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hash, err
 }
