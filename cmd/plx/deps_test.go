@@ -18,6 +18,7 @@ var mayImport = map[string]struct {
 	why      string
 }{
 	"builder": {nil, "it knows directories, not references: so that a command can be run elsewhere"},
+	"fetch":   {nil, "it knows directories, not references: a hash is all that it asks of a file"},
 	"store":   {nil, "identity and format change for no other reason than their own"},
 	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
 	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
@@ -27,7 +28,7 @@ var mayImport = map[string]struct {
 
 // dependencies are the modules that packages may import besides the standard
 // library; tests may import testscript, too.
-var dependencies = []string{"github.com/BurntSushi/toml", "github.com/spf13/cobra", "github.com/zeebo/blake3", "golang.org/x/sys"}
+var dependencies = []string{"github.com/BurntSushi/toml", "github.com/klauspost/compress", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {
 	dirs, err := filepath.Glob("../../internal/*")

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"plx/internal/builder"
+	"plx/internal/fetch"
 	"plx/internal/lens"
 	"plx/internal/match"
 	"plx/internal/plan"
@@ -19,9 +20,10 @@ const (
 	exitUsage     = 2   // bad usage, or a bad stage file
 	exitNotFound  = 3   // what was asked for is not there, or a matcher can't be satisfied
 	exitDamage    = 4   // the store is damaged
+	exitRemote    = 5   // a download failed
 	exitBuild     = 100 // a command failed, or its result was refused
 	exitTimeout   = 101 // a command took too long
-	exitHash      = 102 // a pinned file has another hash
+	exitHash      = 102 // a pinned or fetched file has another hash
 	exitDiffers   = 104 // a result differs where one was promised
 	exitSignalled = 128 // and the signal's number: 130 for ^C
 )
@@ -79,8 +81,10 @@ func statusOf(err error) int {
 		return exitSignalled + 2
 	case is[*realize.DiffersError](err), is[*match.DiffersError](err):
 		return exitDiffers
-	case is[*plan.PinError](err):
+	case is[*plan.PinError](err), is[*fetch.HashError](err):
 		return exitHash
+	case is[*fetch.DownloadError](err):
+		return exitRemote
 	case is[*builder.TimeoutError](err):
 		return exitTimeout
 	case is[*realize.BuildError](err):

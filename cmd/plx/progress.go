@@ -13,6 +13,7 @@ import (
 type progress struct {
 	*app
 	built, reused, adopted, failed, skipped int
+	told                                    map[string]time.Time // when the download of a stage was last told of
 }
 
 // observe is called by one goroutine at a time.
@@ -39,6 +40,8 @@ func (p *progress) observe(e realize.Event) {
 		if p.verbose {
 			p.say("%s%s: started", name, runText(e))
 		}
+	case realize.Fetching:
+		p.download(name, e.Download)
 	case realize.Built:
 		p.built++
 		p.say("%s%s: built in %s", name, runText(e), seconds(e.Elapsed))
@@ -68,6 +71,35 @@ func cause(err error) string {
 		line += " (log: " + build.Log + ")"
 	}
 	return line
+}
+
+// downloadPause is how often a download tells how far it is.
+const downloadPause = 10 * time.Second
+
+// download tells how far a download is, now and then, and why it stops.
+func (p *progress) download(name string, d realize.Download) {
+	switch {
+	case d.Err != nil && d.Wait > 0:
+		p.say("%s: %s: %v; trying again in %s", name, d.URL, d.Err, seconds(d.Wait))
+	case d.Err != nil:
+		if p.verbose {
+			p.say("%s: %s: %v; giving it up", name, d.URL, d.Err)
+		}
+	case d.Done != d.Total && time.Since(p.told[name]) > downloadPause:
+		if p.told == nil {
+			p.told = make(map[string]time.Time)
+		}
+		p.told[name] = time.Now()
+		p.say("%s: %s: %s", name, d.URL, howFar(d))
+	}
+}
+
+// howFar writes how much there is of a download.
+func howFar(d realize.Download) string {
+	if d.Total < 0 {
+		return size(d.Done)
+	}
+	return fmt.Sprintf("%s of %s", size(d.Done), size(d.Total))
 }
 
 // runText names a run, where a stage has several.

@@ -121,6 +121,7 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err := a.hold(ctx, s); err != nil {
 		return nil, err
 	}
+	s.RememberFiles(file.RememberedPath())
 	c, err := file.Instantiate(ctx, s, r.targets)
 	if err != nil {
 		return nil, err
@@ -134,6 +135,9 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err != nil {
 		return nil, err
 	}
+	if err := s.KeepRemembered(); err != nil {
+		a.tell("%v", err) // it is a cache
+	}
 	return c, s.AddProjectRoot(filepath.Dir(path))
 }
 
@@ -146,6 +150,7 @@ func preview(ctx context.Context, s *store.Store, r request, sources *store.Prev
 	if err != nil {
 		return nil, err
 	}
+	s.RememberFiles(file.RememberedPath())
 	return file.Instantiate(ctx, sources, r.targets)
 }
 

@@ -136,6 +136,7 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	return &realize.Realizer{
 		Store:   s,
 		Run:     builder.Run,
+		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
 		Options: realize.Options{

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"status": scriptStatus,
 			"lines":  scriptLines,
 			"let":    scriptLet,
+			"serve":  scriptServe,
 		},
 	})
 }
@@ -120,4 +123,24 @@ func scriptLet(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
 	ts.Setenv(args[0], line)
+}
+
+// scriptServe serves a directory over HTTP until the script ends, puts the
+// server's URL into $URL, and notes the path of each request in requests.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve DIR")
+	}
+	log, err := os.OpenFile(ts.MkAbs("requests"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	ts.Check(err)
+	files := http.FileServer(http.Dir(ts.MkAbs(args[0])))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(log, r.URL.Path)
+		files.ServeHTTP(w, r)
+	}))
+	ts.Defer(func() {
+		s.Close()
+		log.Close()
+	})
+	ts.Setenv("URL", s.URL)
 }

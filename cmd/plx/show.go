@@ -70,6 +70,7 @@ func (a *app) showDerivation(s *store.Store, ref store.DRef, asJSON bool) error 
 	l.text("run", d.Script)
 	l.list("argv", d.Argv)
 	l.list("shell", d.Shell)
+	l.fetch(d.Fetch)
 	for _, k := range slices.Sorted(maps.Keys(d.Config)) {
 		l.add("config "+k, plain(d.Config[k]))
 	}
@@ -124,6 +125,24 @@ func (l *lines) text(key, text string) {
 		l.all = append(l.all, key+":", "  "+strings.ReplaceAll(strings.TrimLeft(text, "\n"), "\n", "\n  "))
 	default:
 		l.add(key, text)
+	}
+}
+
+// fetch adds what is downloaded.
+func (l *lines) fetch(f *store.Fetch) {
+	if f == nil {
+		return
+	}
+	for _, url := range f.URLs {
+		l.add("url", url)
+	}
+	l.add("hash", f.Hash)
+	l.text("filename", f.Filename)
+	if f.Unpack {
+		l.add("unpack", fmt.Sprintf("strip %d", f.Strip))
+	}
+	if f.MaxSize > 0 {
+		l.add("max-size", size(f.MaxSize))
 	}
 }
 

@@ -2,12 +2,9 @@ package plan
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -17,7 +14,8 @@ import (
 
 // Sources takes files into a store; a [store.Store] does.
 type Sources interface {
-	// AddFiles takes in files as one tree.
+	// AddFiles takes in files as one tree. The error is a [store.SumError] if one
+	// has another SHA-256 than it must.
 	AddFiles(ctx context.Context, files []store.SourceFile) (store.Hash, error)
 	// AddDir takes in what a directory contains.
 	AddDir(ctx context.Context, dir string) (store.Hash, error)
@@ -140,10 +138,13 @@ func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error
 		Name: s.name, Kind: store.ActionImport,
 		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
 		Config: s.config, Env: s.env, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
-		Match: s.canonicalMatch(),
+		Match: s.canonicalMatch(), Fetch: s.fetch,
 	}
-	if s.action == "run" {
+	switch s.action {
+	case "run":
 		drv.Kind = store.ActionRun
+	case "fetch":
+		drv.Kind = store.ActionFetch
 	}
 	var err error
 	if drv.Source, err = d.tree(s); err != nil {
@@ -195,29 +196,11 @@ func (d *deriver) importTree(im imported) (store.Hash, error) {
 		}
 		return d.src.AddDir(d.ctx, dir)
 	}
-	if im.sha256 != "" {
-		have, err := fileSHA256(im.path)
-		if err != nil {
-			return store.Hash{}, err
-		}
-		if have != im.sha256 {
-			d.list = append(d.list, problem{im.at, &PinError{im.shown, im.sha256, have}})
-			return store.Hash{}, nil
-		}
+	hash, err := d.src.AddFiles(d.ctx, []store.SourceFile{{Path: im.filename, From: im.path, SHA256: im.sha256}})
+	var other *store.SumError
+	if errors.As(err, &other) {
+		d.list = append(d.list, problem{im.at, &PinError{im.shown, other.Want, other.Have}})
+		return store.Hash{}, nil
 	}
-	return d.src.AddFiles(d.ctx, []store.SourceFile{{Path: im.filename, From: im.path}})
-}
-
-// fileSHA256 returns the SHA-256 of a file in hex: what sha256sum prints.
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hash, err
 }

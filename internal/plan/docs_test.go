@@ -35,10 +35,10 @@ func section(t *testing.T, text, heading string) string {
 // TestPageHasKeys compares the page with the tables of keys.go.
 func TestPageHasKeys(t *testing.T) {
 	text := readPage(t)
-	row := regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|")
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)`(?:, or)? \\|")
 	for heading, known := range map[string]keys{
 		"## Keys of the file": fileKeys, "### defaults": defaultsKeys, "## Keys of a stage": stageKeys,
-		"### inputs": inputKeys, "### outputs": outputKeys, "### import": importKeys,
+		"### inputs": inputKeys, "### outputs": outputKeys, "### import": importKeys, "### fetch": fetchKeys,
 	} {
 		var got []string
 		for _, m := range row.FindAllStringSubmatch(section(t, text, heading), -1) {

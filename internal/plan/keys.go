@@ -23,11 +23,11 @@ var defaultsKeys = keys{
 }
 
 var stageKeys = keys{
-	"run": true, "files": true, "import": true,
+	"run": true, "fetch": true, "files": true, "import": true,
 	"inputs": true, "config": true, "outputs": true, "metrics": true, "src": true, "check": true,
 	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
 	"description": true, "default": true,
-	"fetch": false, "group": false,
+	"group":  false,
 	"matrix": false, "exclude": false, "include": false, "extends": false,
 	"always": false, "tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
 }
@@ -37,6 +37,11 @@ var inputKeys = keys{"stage": true, "outputs": true, "match": true, "list": true
 var outputKeys = keys{"path": true, "kind": true, "nonempty": true, "optional": true, "volatile": true}
 
 var importKeys = keys{"path": true, "sha256": true, "filename": true}
+
+var fetchKeys = keys{
+	"url": true, "urls": true, "blake3": true, "sha256": true, "sha512": true, "sha1": true,
+	"filename": true, "unpack": true, "strip": true, "max-size": true,
+}
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,9 @@ func (m *memory) AddFiles(_ context.Context, files []store.SourceFile) (store.Ha
 				return store.Hash{}, err
 			}
 			text = string(data)
+		}
+		if have := fmt.Sprintf("%x", sha256.Sum256([]byte(text))); f.SHA256 != "" && f.SHA256 != have {
+			return store.Hash{}, &store.SumError{Path: f.From, Want: f.SHA256, Have: have}
 		}
 		lines = append(lines, fmt.Sprintf("%q %q", f.Path, text))
 	}

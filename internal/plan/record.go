@@ -2,7 +2,8 @@ package plan
 
 // This file keeps plans beside stage files. The rules are:
 //
-//   - .plx/ ignores itself for git, and holds nothing but plans.
+//   - .plx/ ignores itself for git, and holds nothing but plans, and what is
+//     remembered of files: a cache, which a store writes.
 //
 //   - There is one plan per stage file, targets and params, named by their
 //     hash. Its time is when it was last recorded; one that says the same is
@@ -35,6 +36,9 @@ const (
 	recordPrefix = "plan-"
 	recordSuffix = ".json"
 
+	// rememberedFile is what a store remembers of the files of the project.
+	rememberedFile = "files"
+
 	// recordAge is how long a plan that is not recorded again is kept.
 	recordAge = 30 * 24 * time.Hour
 )
@@ -49,6 +53,12 @@ type origin struct {
 
 // dir returns the directory of the plans.
 func (o origin) dir() string { return filepath.Join(filepath.Dir(o.file), recordDir) }
+
+// RememberedPath returns where what is remembered of the files that f takes in
+// belongs: beside its plans.
+func (f *File) RememberedPath() string {
+	return filepath.Join(origin{file: f.abs}.dir(), rememberedFile)
+}
 
 // path returns where the plan is.
 func (o origin) path() (string, error) {

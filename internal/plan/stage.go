@@ -13,11 +13,12 @@ type stage struct {
 	attributes
 	at          *node
 	name        string
-	action      string // "run", "files" or "import"; empty: it has none, or several
+	action      string // "run", "fetch", "files" or "import"; empty: it has none, or several
 	script      string
 	argv        []string
 	files       []store.SourceFile
 	imported    imported
+	fetch       *store.Fetch
 	inputs      []*edge // by name
 	config      map[string]any
 	outputs     map[string]store.Output
@@ -128,7 +129,7 @@ func (s *stage) runsScript() bool {
 // readAction reads the one action that a stage has.
 func (p *problems) readAction(s *stage, complete bool, d *disk) {
 	var have []string
-	for _, key := range []string{"run", "files", "import"} {
+	for _, key := range []string{"run", "fetch", "files", "import"} {
 		if s.at.get(key) != nil {
 			have = append(have, key)
 		}
@@ -139,11 +140,12 @@ func (p *problems) readAction(s *stage, complete bool, d *disk) {
 	case len(have) == 1:
 		s.action = have[0]
 	case complete:
-		p.add(s.at, "has no action: want one of run, files, import")
+		p.add(s.at, "has no action: want one of run, fetch, files, import")
 	}
 	p.readRun(s, s.at.get("run"))
 	s.files = p.readFiles(s.at.get("files"))
 	s.imported = p.readImport(s.at.get("import"), d)
+	s.fetch = p.readFetch(s.at.get("fetch"))
 }
 
 func (p *problems) readRun(s *stage, n *node) {

@@ -18,8 +18,11 @@ import (
 // differs from one that is there is refused. It returns how many results are
 // new, and an error if a run failed.
 func (t *task) round(ctx context.Context, n int, claimed bool) (fresh int, err error) {
-	if t.stage.Derivation.Kind == store.ActionImport {
+	switch t.stage.Derivation.Kind {
+	case store.ActionImport:
 		return t.importSource(ctx)
+	case store.ActionFetch:
+		return t.fetch(ctx)
 	}
 	runs, err := t.numbers(n)
 	if err != nil {
@@ -192,8 +195,9 @@ func isFailure(err error) bool {
 		check   *CheckError
 		differs *DiffersError
 		timeout *builder.TimeoutError
+		fetch   *FetchError
 	)
-	return errors.As(err, &run) || errors.As(err, &tree) || errors.As(err, &promise) ||
+	return errors.As(err, &fetch) || errors.As(err, &run) || errors.As(err, &tree) || errors.As(err, &promise) ||
 		errors.As(err, &check) || errors.As(err, &differs) || errors.As(err, &timeout)
 }
 

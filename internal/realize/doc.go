@@ -20,6 +20,9 @@
 //  7. Ask again, until the matcher is satisfied, a round brings nothing new, or
 //     max-runs builds were made.
 //
+// For a fetch, step 4 is to download its file and perhaps to unpack it, once
+// and without a number; an import's result is there before it begins.
+//
 // Steps 2 to 7 hold the lock on the action key, unless step 3 is satisfied by
 // what is there: so what two processes want at once is run once.
 package realize

@@ -17,6 +17,7 @@ const (
 	Refused  EventKind = "refused"  // a result could be adopted but for Err
 	Waiting  EventKind = "waiting"  // another build of the same action is under way
 	Building EventKind = "building" // a command starts
+	Fetching EventKind = "fetching" // a download has come further, or stops
 	Built    EventKind = "built"    // a command ended, and its result is in the store
 	Repeated EventKind = "repeated" // a command ended, and its result was in the store
 	Failed   EventKind = "failed"   // a command failed, or its result was refused
@@ -33,4 +34,6 @@ type Event struct {
 	Elapsed time.Duration // for Built, Repeated and Failed
 	Because string        // for Skipped: the stage that failed
 	Err     error         // for Refused, Failed and Warned
+
+	Download Download // for Fetching
 }

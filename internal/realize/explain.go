@@ -93,6 +93,7 @@ func (h *history) differences(t *task, a ancestor) []string {
 	if new.Script != "" && !slices.Equal(old.Shell, new.Shell) {
 		lines = append(lines, fmt.Sprintf("shell changed: %q, was %q", new.Shell, old.Shell))
 	}
+	lines = append(lines, tableDifferences("fetch.", fetchTable(old.Fetch), fetchTable(new.Fetch))...)
 	lines = append(lines, tableDifferences("config.", old.Config, new.Config)...)
 	lines = append(lines, tableDifferences("env.", anyTable(old.Env), anyTable(new.Env))...)
 	lines = append(lines, tableDifferences("outputs.", outputTable(old.Outputs), outputTable(new.Outputs))...)
@@ -113,6 +114,14 @@ func anyTable(m map[string]string) map[string]any {
 		t[k] = v
 	}
 	return t
+}
+
+// fetchTable returns what the result of a fetch depends on.
+func fetchTable(f *store.Fetch) map[string]any {
+	if f == nil {
+		return nil
+	}
+	return map[string]any{"hash": f.Hash, "filename": f.Filename, "unpack": f.Unpack, "strip": int64(f.Strip)}
 }
 
 func outputTable(m map[string]store.Output) map[string]any {

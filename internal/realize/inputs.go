@@ -14,7 +14,11 @@ import (
 // newAction returns what the command of d observes, but for its inputs.
 func newAction(d store.Derivation) store.Action {
 	a := store.Action{Kind: d.Kind, Source: d.Source}
-	if d.Kind == store.ActionImport {
+	switch d.Kind {
+	case store.ActionImport:
+		return a
+	case store.ActionFetch:
+		a.Fetch = &d.Fetch.Fetched
 		return a
 	}
 	a.Script, a.Argv, a.Config, a.Env = d.Script, d.Argv, d.Config, d.Env

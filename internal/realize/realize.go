@@ -27,6 +27,7 @@ type Values interface {
 type Realizer struct {
 	Store   *store.Store
 	Run     Runner
+	Fetch   Fetcher
 	Values  Values
 	Observe func(Event) // called from several goroutines, one at a time
 	Options

@@ -9,6 +9,7 @@ type Action struct {
 	Shell    []string
 	Argv     []string
 	Source   Hash
+	Fetch    *Fetched // for fetch
 	Config   map[string]any
 	Env      map[string]string
 	Inputs   map[string]ActionInput
@@ -41,6 +42,9 @@ func (a Action) Canonical() ([]byte, error) {
 	setList(t, "argv", a.Argv)
 	if !a.Source.IsZero() {
 		t["source"] = a.Source.String()
+	}
+	if a.Fetch != nil {
+		t["fetch"] = a.Fetch.table()
 	}
 	if len(a.Config) > 0 {
 		t["config"] = a.Config

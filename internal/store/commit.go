@@ -61,19 +61,6 @@ func (s *Store) placeDerivation(ref DRef, data []byte) error {
 	return os.Rename(dir+"/derivation.json", s.drvDir(ref)+"/derivation.json")
 }
 
-// addTree freezes a directory in tmp and moves it to its place, with its
-// manifest.
-func (s *Store) addTree(dir string) (Hash, error) {
-	m, err := (&scanner{top: dir, freeze: true}).scan()
-	if err != nil {
-		return Hash{}, err
-	}
-	if err := s.placeManifest(m); err != nil {
-		return Hash{}, err
-	}
-	return m.Hash(), s.placeTree(dir, m.Hash())
-}
-
 // hasSource reports whether the tree is there, and sees to it that it has all
 // that a source has: a result needs no manifest of its own.
 func (s *Store) hasSource(m Manifest) (bool, error) {

@@ -14,6 +14,7 @@ type ActionKind string
 const (
 	ActionRun    ActionKind = "run"    // runs a command
 	ActionImport ActionKind = "import" // its result is its source tree: files of the project, or literal ones
+	ActionFetch  ActionKind = "fetch"  // downloads a file whose hash is known, and may unpack it
 )
 
 // An Output is a promise of a derivation: something that its result contains.
@@ -43,6 +44,7 @@ type Derivation struct {
 	Shell   []string // for run, with Script
 	Argv    []string // for run, without Script and Shell
 	Source  Hash     // tree of the source files; zero: none
+	Fetch   *Fetch   // for fetch
 	Config  map[string]any
 	Env     map[string]string
 	Inputs  map[string]Input
@@ -69,6 +71,9 @@ func (d Derivation) Canonical() ([]byte, error) {
 	setList(t, "argv", d.Argv)
 	if !d.Source.IsZero() {
 		t["source"] = d.Source.String()
+	}
+	if d.Fetch != nil {
+		t["fetch"] = d.Fetch.table()
 	}
 	if len(d.Config) > 0 {
 		t["config"] = d.Config
@@ -290,6 +295,7 @@ func (r *reader) derivation(v any) Derivation {
 		Shell:   r.strings("shell", t["shell"]),
 		Argv:    r.strings("argv", t["argv"]),
 		Source:  r.hash("source", t["source"]),
+		Fetch:   r.fetch(t["fetch"]),
 		Config:  r.table("config", t["config"]),
 		Env:     readMap(r, "env", t["env"], func(k string, v any) string { return as[string](r, k, v) }),
 		Inputs:  readMap(r, "inputs", t["inputs"], r.input),

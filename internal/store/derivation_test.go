@@ -26,6 +26,7 @@ func fullDerivation(t testing.TB) Derivation {
 	return Derivation{
 		Name: "full", Kind: ActionRun, Script: "run\n", Shell: []string{"sh", "-eu"}, Argv: []string{"x", ""},
 		Source:  HashOf([]byte("source")),
+		Fetch:   fullFetch(),
 		Config:  map[string]any{"n": int64(1), "f": 1.0, "s": "", "l": []any{true}, "t": map[string]any{}},
 		Env:     map[string]string{"A": "1", "B": ""},
 		Inputs:  map[string]Input{"i": {From: []DRef{a, b}, Outputs: []string{"o", "p"}, File: true, List: true, Match: map[string]any{"some": int64(2)}}},
@@ -34,6 +35,14 @@ func fullDerivation(t testing.TB) Derivation {
 		Check:   "true",
 		Match:   "all",
 		Always:  true,
+	}
+}
+
+func fullFetch() *Fetch {
+	return &Fetch{
+		URLs:    []string{"https://example.com/genome.tar.gz", "file:///srv/genome.tar.gz"},
+		MaxSize: 1 << 30,
+		Fetched: Fetched{Hash: "sha256:" + strings.Repeat("0f", 32), Filename: "genome.tar.gz", Unpack: true, Strip: 1},
 	}
 }
 
@@ -62,6 +71,14 @@ func changes(t *testing.T, v reflect.Value) []change {
 		all = append(all, change{"", reflect.ValueOf(v.String() + "x").Convert(v.Type())})
 	case reflect.Bool:
 		add("", !v.Bool())
+	case reflect.Int:
+		add("", int(v.Int()+1))
+	case reflect.Pointer:
+		for _, c := range changes(t, v.Elem()) {
+			p := reflect.New(v.Type().Elem())
+			p.Elem().Set(c.value)
+			all = append(all, change{c.what, p})
+		}
 	case reflect.Int64:
 		add("", v.Int()+1)
 		add("'s type", float64(v.Int()))
@@ -80,6 +97,9 @@ func changes(t *testing.T, v reflect.Value) []change {
 				t.Errorf("%v.%s is zero: give it a value, so that its changes are tested", v.Type(), v.Type().Field(i).Name)
 			}
 			for _, c := range changes(t, v.Field(i)) {
+				if !c.value.Type().AssignableTo(v.Field(i).Type()) {
+					continue // it has one type only
+				}
 				s := reflect.New(v.Type()).Elem()
 				s.Set(v)
 				s.Field(i).Set(c.value)
@@ -173,7 +193,7 @@ func TestDerivationCoversEveryField(t *testing.T) {
 // The same for the action key.
 func TestActionCoversEveryField(t *testing.T) {
 	full := Action{
-		Kind: ActionRun, Script: "x", Shell: []string{"sh"}, Argv: []string{"a", "b"}, Source: HashOf(nil),
+		Kind: ActionRun, Script: "x", Shell: []string{"sh"}, Argv: []string{"a", "b"}, Source: HashOf(nil), Fetch: &fullFetch().Fetched,
 		Config: map[string]any{"n": int64(1)}, Env: map[string]string{"A": "1"},
 		Inputs: map[string]ActionInput{"i": {List: true, File: "f", Items: []ActionItem{
 			{Tree: HashOf(nil), Outputs: map[string]string{"o": "p", "q": "r"}}, {Tree: HashOf([]byte("2")), Outputs: map[string]string{"o": ""}},

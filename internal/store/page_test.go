@@ -133,7 +133,7 @@ func TestPageShell(t *testing.T) {
 		if got := run(`plx_hash "$1"`, path); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
-		if strings.HasPrefix(filepath.Base(path), "run.") || strings.HasPrefix(filepath.Base(path), "import.") {
+		if strings.HasPrefix(filepath.Base(path), "run.") || strings.HasPrefix(filepath.Base(path), "fetch.") || strings.HasPrefix(filepath.Base(path), "import.") {
 			if got := run(`jq . "$1" | plx_canonical | plx_hash`, path); got != want {
 				t.Errorf("%s: canonical: got %s, want %s", path, got, want)
 			}

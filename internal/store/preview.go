@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // A Preview tells what sources would be in a store, and adds none: for a dry
 // run.
@@ -19,15 +16,15 @@ func (s *Store) Preview() *Preview {
 
 // AddFiles returns what [Store.AddFiles] would.
 func (p *Preview) AddFiles(ctx context.Context, files []SourceFile) (Hash, error) {
-	m, err := sourceManifest(ctx, files)
+	m, err := newIntake(ctx, p.store, false).manifest(files)
 	return p.add(m), err
 }
 
 // AddDir returns what [Store.AddDir] would.
 func (p *Preview) AddDir(ctx context.Context, from string) (Hash, error) {
-	m, err := (&scanner{top: from, skip: isNotes}).scan()
+	m, err := newIntake(ctx, p.store, false).dir(from)
 	if err != nil {
-		return Hash{}, fmt.Errorf("%s: %w", from, err)
+		return Hash{}, err
 	}
 	return p.add(m), nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,8 +30,9 @@ const frozenTime = 315532800
 // A scanner reads a directory into the entries of a manifest.
 type scanner struct {
 	top     string
-	freeze  bool                   // make all but the top read-only, as it goes
-	skip    func(path string) bool // leave out what it says; nil: nothing
+	freeze  bool                             // make all but the top read-only, as it goes
+	skip    func(path string) bool           // leave out what it says; nil: nothing
+	take    func(path string) (Entry, error) // what a file is; nil: it is read
 	entries []Entry
 	buf     []byte
 }
@@ -103,7 +105,12 @@ func (sc *scanner) entry(path string, kind fs.FileMode) error {
 		sc.entries = append(sc.entries, Entry{Path: path, Kind: KindSymlink, Size: int64(len(target)), Target: target})
 		return sc.stamp(path)
 	case 0:
-		return sc.file(path)
+		if sc.take == nil {
+			return sc.file(path)
+		}
+		e, err := sc.take(path)
+		sc.entries = append(sc.entries, e)
+		return err
 	default:
 		return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
 	}
@@ -130,6 +137,26 @@ func (sc *scanner) seal(path string, mode fs.FileMode) error {
 		return err
 	}
 	return sc.stamp(path)
+}
+
+// sealAll makes all that the manifest lists read-only, what is in a directory
+// before it.
+func (sc *scanner) sealAll(m Manifest) error {
+	for _, e := range slices.Backward(m.Entries()) {
+		var err error
+		switch e.Kind {
+		case KindSymlink:
+			err = sc.stamp(e.Path)
+		case KindFile:
+			err = sc.seal(e.Path, 0o444)
+		default:
+			err = sc.seal(e.Path, 0o555)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stamp gives a file the time that all files of a tree have.

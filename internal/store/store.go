@@ -32,7 +32,8 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
 // writes calls [Store.Hold] first.
 type Store struct {
-	dir string // absolute
+	dir  string // absolute
+	seen *seen  // what is remembered of files; nil: nothing
 
 	mu     sync.Mutex
 	hold   *os.File // locked while objects may be added or removed

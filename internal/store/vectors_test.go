@@ -55,6 +55,12 @@ func vectors(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fetch := Derivation{Name: "genome", Kind: ActionFetch, Fetch: fullFetch(), Outputs: map[string]Output{"fasta": {Path: "genome.fa", Kind: "file"}}}
+	_, fetchText := mustRef(t, fetch)
+	fetchAction, err := Action{Kind: ActionFetch, Fetch: &fetch.Fetch.Fetched}.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
 	leafR := RealizationRef(leafRef, Context{}, manifest.Hash())
 	realization, err := canonicalRealization(runRef, Context{"start": {leafR}}, manifest.Hash())
 	if err != nil {
@@ -72,6 +78,8 @@ func vectors(t *testing.T) map[string][]byte {
 		"import.derivation": leafText,
 		"run.derivation":    runText,
 		"run.action":        actionText,
+		"fetch.derivation":  fetchText,
+		"fetch.action":      fetchAction,
 		"run.realization":   realization,
 	}
 }
