@@ -26,11 +26,16 @@ var stageKeys = keys{
 	"run": true, "files": true, "import": true,
 	"inputs": true, "config": true, "outputs": true, "metrics": true, "src": true, "check": true,
 	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
-	"description": true, "default": true,
-	"fetch": false, "group": false,
-	"matrix": false, "exclude": false, "include": false, "extends": false,
-	"always": false, "tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"description": true, "default": true, "always": true, "group": true,
+	"matrix": true, "exclude": true, "include": true,
+	"extends": false, "without": false,
+	"fetch": false, "tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
 }
+
+// groupKeys are the keys that mean something in a group.
+var groupKeys = []string{"group", "description", "default"}
+
+var useKeys = keys{"file": true, "params": true, "bind": true, "override": true}
 
 var inputKeys = keys{"stage": true, "outputs": true, "match": true, "list": true}
 
@@ -40,7 +45,7 @@ var importKeys = keys{"path": true, "sha256": true, "filename": true}
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.
-var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match"}
+var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include"}
 
 // scriptKeys are the keys of a stage that say something about any process.
 var scriptKeys = []string{"env", "passenv", "timeout"}

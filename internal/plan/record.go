@@ -69,12 +69,13 @@ func (o origin) path() (string, error) {
 
 // recordFile is the content of a plan.
 type recordFile struct {
-	Format       string            `json:"format"`
-	File         string            `json:"file"`
-	Params       map[string]string `json:"params"`
-	Targets      []string          `json:"targets"`
-	Stages       []recordStage     `json:"stages"`
-	TargetStages []string          `json:"target_stages"`
+	Format       string              `json:"format"`
+	File         string              `json:"file"`
+	Params       map[string]string   `json:"params"`
+	Targets      []string            `json:"targets"`
+	Stages       []recordStage       `json:"stages"`
+	TargetStages []string            `json:"target_stages"`
+	Groups       map[string][]string `json:"groups,omitempty"`
 }
 
 type recordStage struct {
@@ -85,6 +86,52 @@ type recordStage struct {
 	Timeout     string   `json:"timeout,omitempty"`
 	PassEnv     []string `json:"passenv,omitempty"`
 	Description string   `json:"description,omitempty"`
+
+	// Order says, by the names of inputs that draw on sets, how the stages
+	// that the derivation has are to be ordered: the axes' order is no part
+	// of it.
+	Order map[string][]int `json:"order,omitempty"`
+}
+
+// setOrders returns the orders of the inputs that are not those of the
+// derivation.
+func setOrders(s *Stage) map[string][]int {
+	var orders map[string][]int
+	for _, e := range s.Inputs {
+		from := s.Derivation.Inputs[e.Name].From
+		if slices.EqualFunc(e.From, from, func(s *Stage, ref store.DRef) bool { return s.Ref == ref }) {
+			continue
+		}
+		place := make(map[store.DRef]int, len(from))
+		for i, ref := range from {
+			place[ref] = i
+		}
+		if orders == nil {
+			orders = make(map[string][]int)
+		}
+		for _, s := range e.From {
+			orders[e.Name] = append(orders[e.Name], place[s.Ref])
+		}
+	}
+	return orders
+}
+
+// reorder is the inverse of setOrders for one input.
+func (e *Edge) reorder(order []int) error {
+	from := make([]*Stage, 0, len(order))
+	seen := make(map[int]bool, len(order))
+	for _, i := range order {
+		if i < 0 || i >= len(e.From) || seen[i] {
+			return fmt.Errorf("the order of the input %s is none", e.Name)
+		}
+		seen[i] = true
+		from = append(from, e.From[i])
+	}
+	if len(from) != len(e.From) {
+		return fmt.Errorf("the order of the input %s is none", e.Name)
+	}
+	e.From = from
+	return nil
 }
 
 // Record keeps the closure as a plan beside its stage file, and returns the
@@ -137,12 +184,13 @@ func (c *Closure) encode() ([]byte, error) {
 		Targets:      append([]string{}, c.origin.targets...),
 		Stages:       make([]recordStage, len(c.stages)),
 		TargetStages: make([]string, len(c.targets)),
+		Groups:       c.groups,
 	}
 	if file.Params == nil {
 		file.Params = map[string]string{}
 	}
 	for i, s := range c.stages {
-		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description}
+		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description, setOrders(s)}
 		if s.Timeout > 0 {
 			file.Stages[i].Timeout = s.Timeout.String()
 		}
@@ -284,13 +332,22 @@ func (r *Record) closure(src Derivations) (*Closure, error) {
 		if err != nil {
 			return nil, err
 		}
-		known[ref], refs = s, append(refs, ref)
+		if _, twice := known[ref]; !twice {
+			known[ref] = s
+		}
+		refs = append(refs, ref)
 	}
 	w := walker{src: src, c: newClosure(), prepare: func(s *Stage) error { return known[s.Ref].set(s) }}
-	w.c.origin = r.origin
-	for _, ref := range refs {
-		if _, err := w.visit(ref); err != nil {
+	w.c.origin, w.c.groups = r.origin, r.file.Groups
+	for i, ref := range refs {
+		s, err := w.visit(ref)
+		if err != nil {
 			return nil, err
+		}
+		if other := r.file.Stages[i]; other.Name != s.Name {
+			if err := w.c.addAgain(s, other); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, name := range r.file.TargetStages {
@@ -303,12 +360,31 @@ func (r *Record) closure(src Derivations) (*Closure, error) {
 	return w.c, nil
 }
 
+// addAgain adds a stage that has a derivation in common with another.
+func (c *Closure) addAgain(s *Stage, other recordStage) error {
+	same := *s
+	same.Inputs = slices.Clone(s.Inputs)
+	other.Order = nil // it is that of s
+	if err := other.set(&same); err != nil {
+		return err
+	}
+	c.add(&same)
+	return nil
+}
+
 // set gives a stage what its derivation doesn't say.
 func (r recordStage) set(s *Stage) error {
 	if r.Name == "" || r.Runs < 1 || r.MaxRuns < 0 {
 		return fmt.Errorf("it lacks %v, or says nothing of its runs", s.Ref)
 	}
 	s.Name, s.Runs, s.MaxRuns, s.PassEnv, s.Description = r.Name, r.Runs, r.MaxRuns, r.PassEnv, r.Description
+	for i := range s.Inputs {
+		if order := r.Order[s.Inputs[i].Name]; order != nil {
+			if err := s.Inputs[i].reorder(order); err != nil {
+				return err
+			}
+		}
+	}
 	if r.Timeout == "" {
 		return nil
 	}
