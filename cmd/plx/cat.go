@@ -14,7 +14,10 @@ func (a *app) catCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat [flags] STAGE.OUTPUT|RREF.OUTPUT",
 		Short: "Print a file of a result",
-		Long:  "Prints the content of an output, or of a file below an output that is a directory, whose name is quoted if it has a dot.",
+		Long: `Prints the content of an output, or of a file below an output that is a
+directory. A name that has a dot is quoted, and the whole then from the shell.
+Where a stage's matcher chose several results, [1] is that of the first and [*]
+that of all, one after the other.`,
 		Example: `  plx cat report.text
   plx cat 'hello.out."usr/share/info/hello.info"'`,
 		Args: cobra.MinimumNArgs(1),

@@ -32,6 +32,8 @@ plx root add names, and symlinks into the store below directories given with
 A plan keeps its derivations, with all their realizations. A realization keeps
 what it was built from, but not the other realizations of its derivation.
 
+The directories of failed builds, and what killed processes left, go as well.
+
 What goes is printed, one a line. On a terminal plx asks first.`,
 		Example: `  plx gc --dry-run
   plx gc --keep ~/results`,
@@ -53,12 +55,21 @@ func (a *app) gc(ctx context.Context, f gcFlags) error {
 	}
 	defer s.Close()
 	o := store.GCOptions{Keep: f.keep, DryRun: f.dryRun, Waiting: func() { a.say("waiting for other plx processes to end") }}
+	declined := false
 	if !f.yes && isTerminal(a.stdin) {
-		o.Confirm = a.confirm
+		o.Confirm = func(g store.Garbage) (bool, error) {
+			ok, err := a.confirm(g)
+			declined = !ok
+			return ok, err
+		}
 	}
 	g, err := s.GC(ctx, o)
 	if err != nil {
 		return err
+	}
+	if declined && !f.json {
+		a.say("nothing removed")
+		return nil
 	}
 	return a.printGarbage(g, f)
 }
@@ -103,6 +114,7 @@ type gcJSON struct {
 	Realizations []string `json:"realizations"`
 	Derivations  []string `json:"derivations"`
 	Trees        []string `json:"trees"`
+	Work         []string `json:"work"`
 	Bytes        int64    `json:"bytes"`
 	Kept         int      `json:"kept_realizations"`
 }
@@ -111,7 +123,7 @@ func (a *app) printGarbage(g store.Garbage, f gcFlags) error {
 	for _, err := range g.Damaged {
 		a.tell("kept, and to be looked at: %v", err)
 	}
-	doc := gcJSON{DryRun: f.dryRun, Realizations: texts(g.Realizations), Derivations: texts(g.Derivations), Trees: texts(g.Trees), Bytes: g.Bytes, Kept: g.Kept}
+	doc := gcJSON{DryRun: f.dryRun, Realizations: texts(g.Realizations), Derivations: texts(g.Derivations), Trees: texts(g.Trees), Work: append([]string{}, g.Work...), Bytes: g.Bytes, Kept: g.Kept}
 	if f.json {
 		return a.resultJSON(doc)
 	}

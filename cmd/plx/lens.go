@@ -25,11 +25,17 @@ func (a *app) lensCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lens [flags] START[.NAME…]",
 		Short: "Follow a path to a value or a file",
-		Long: `Follows a dotted path from a stage of the current plan, or from a reference:
-through inputs into what it was built from, to an output, to a config key, and
-into JSON, TOML and CSV files. A list of realizations is indexed from 1, or
-spread with [*]; arrays inside files count from 0. A name with other characters
-than letters, digits, _ and - is quoted.
+		Long: `Follows a dotted path. It starts at a stage of the current plan, or at a
+reference, and each name leads on: an input to what it was built from, an output
+to its file, a config key to its value; a name after a directory to a file in
+it, and after a JSON, TOML or CSV file into what that holds.
+
+A list of realizations is indexed from 1, or spread with [*]; arrays inside files
+count from 0. A name with other characters than letters, digits, _ and - is
+quoted, and the whole lens then from the shell.
+
+Without --as, a value is printed as text, a file or directory as its path, and a
+realization or derivation as its reference.
 
 In a build there is no START: the path begins with one of the stage's own
 inputs, outputs or config keys, and sees what the command may see.`,

@@ -23,6 +23,9 @@ func (a *app) logCmd() *cobra.Command {
 		Long: `Prints the log of a realization, as the command wrote it. For a stage or a dref
 that is the realization that its matcher chose, or, if there is none, the last
 build that failed.`,
+		Example: `  plx log anneal
+  plx log --failed plot
+  plx log $(plx ls anneal | head -n 1)`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.log(cmd.Context(), f, args[0]) },
 	}

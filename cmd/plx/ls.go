@@ -18,6 +18,9 @@ func (a *app) lsCmd() *cobra.Command {
 of realizations. For a stage or a dref lists its realizations. For an rref
 lists the files of the result: kind (f file, x executable, d directory,
 l symlink), size in bytes, path.`,
+		Example: `  plx ls
+  plx ls anneal
+  plx ls $(plx realize stage.toml report)`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.ls(cmd.Context(), args, asJSON) },
 	}

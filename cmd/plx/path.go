@@ -13,7 +13,9 @@ func (a *app) pathCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "path [flags] STAGE[.OUTPUT]|RREF[.OUTPUT]",
 		Short: "Print where a result, or a file of it, is",
-		Long:  "Prints the path of a result, or of one of its outputs; several lines if the stage's matcher chose several.",
+		Long: `Prints where the files of a result, or of one of its outputs, are: several lines
+if the stage's matcher chose several results. What is there is read-only, and
+stays until plx gc finds that nothing needs it.`,
 		Example: `  cd "$(plx path report)"
   open "$(plx path plot.plot)"`,
 		Args: cobra.ExactArgs(1),

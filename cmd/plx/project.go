@@ -80,7 +80,7 @@ func (r *request) complete() error {
 	if err != nil {
 		return err
 	}
-	r.file = record.File()
+	r.file = filepath.Base(record.File()) // it lies here
 	if len(r.targets) == 0 {
 		r.targets = record.Targets()
 	}
@@ -111,9 +111,19 @@ func parseParams(params []string) (map[string]string, error) {
 // closure instantiates what r asks for. All derivations are in the store
 // afterwards, and the plan is recorded beside the stage file.
 func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
-	c, err := a.load(ctx, s, r)
-	if err != nil || len(r.drefs) > 0 {
-		return c, err
+	if len(r.drefs) > 0 {
+		return plan.FromRefs(s, r.drefs)
+	}
+	file, err := readFile(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.hold(ctx, s); err != nil {
+		return nil, err
+	}
+	c, err := file.Instantiate(ctx, s, r.targets)
+	if err != nil {
+		return nil, err
 	}
 	for _, stage := range c.Stages() {
 		if _, err := s.AddDerivation(stage.Derivation); err != nil {
@@ -127,22 +137,25 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	return c, s.AddProjectRoot(filepath.Dir(path))
 }
 
-// load works out what r asks for, and takes its sources into the store.
-func (a *app) load(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
+// preview works out what r asks for, and writes nothing.
+func preview(ctx context.Context, s *store.Store, r request, sources *store.Preview) (*plan.Closure, error) {
 	if len(r.drefs) > 0 {
 		return plan.FromRefs(s, r.drefs)
 	}
+	file, err := readFile(r)
+	if err != nil {
+		return nil, err
+	}
+	return file.Instantiate(ctx, sources, r.targets)
+}
+
+// readFile reads the stage file of r, and checks all of it.
+func readFile(r request) (*plan.File, error) {
 	file, err := plan.Load(r.file, plan.Options{Params: r.params, Reserved: builder.Reserved})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &notFoundError{err.Error()}
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := a.hold(ctx, s); err != nil {
-		return nil, err
-	}
-	return file.Instantiate(ctx, s, r.targets)
+	return file, err
 }
 
 // currentPlan returns the newest plan that was recorded in this directory.

@@ -55,6 +55,7 @@ default = true, or else those that no other stage depends on.`,
 	paramFlag(cmd, &f.params)
 	flags := cmd.Flags()
 	flags.IntVarP(&f.jobs, "jobs", "j", runtime.NumCPU(), "run `n` commands at once")
+	flags.Lookup("jobs").DefValue = "the number of cores" // whatever that is here
 	flags.BoolVarP(&f.keepGoing, "keep-going", "k", false, "after a failure, go on with what does not depend on it")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "run nothing: print what would be built, and why")
 	flags.StringArrayVar(&f.rebuild, "rebuild", nil, "make new results of `stage`, whatever is there; may be repeated")
@@ -70,12 +71,19 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if f.jobs < 1 {
 		return &usageError{fmt.Sprintf("-j %d: want 1 or more", f.jobs)}
 	}
+	pairs, err := parseArgs(f.args)
+	if err != nil {
+		return err
+	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	c, err := a.requested(ctx, s, f, args)
+	if f.dryRun {
+		return a.dryRun(ctx, s, f, args)
+	}
+	c, err := a.requested(ctx, s, f, args, a.closure)
 	if err != nil {
 		return err
 	}
@@ -83,12 +91,12 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		return err
 	}
 	p := &progress{app: a}
-	z, err := a.realizer(s, c, f, p)
+	z, err := a.realizer(s, c, f, pairs, p)
 	if err != nil {
 		return err
 	}
-	if f.dryRun {
-		return a.dryRun(ctx, z, c, f.json)
+	if z.Bin, err = binDir(s); err != nil {
+		return err
 	}
 	results, err := z.Realize(ctx, c)
 	p.summary()
@@ -98,8 +106,11 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	return a.printResults(s, results, f)
 }
 
+// A loader works out the closure of a request.
+type loader func(context.Context, *store.Store, request) (*plan.Closure, error)
+
 // requested returns the closure that the arguments ask for.
-func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, args []string) (*plan.Closure, error) {
+func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, args []string, load loader) (*plan.Closure, error) {
 	if f.frozen {
 		if len(args) > 0 || len(f.params) > 0 {
 			return nil, &usageError{"--frozen uses the recorded plan: it takes no stage file, stages or parameters"}
@@ -110,23 +121,12 @@ func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, arg
 	if err != nil {
 		return nil, err
 	}
-	if f.dryRun {
-		return a.load(ctx, s, r)
-	}
-	return a.closure(ctx, s, r)
+	return load(ctx, s, r)
 }
 
 // realizer wires the algorithm to the rest.
-func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, p *progress) (*realize.Realizer, error) {
+func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs map[string]string, p *progress) (*realize.Realizer, error) {
 	rebuild, err := rebuilds(c, f.rebuild)
-	if err != nil {
-		return nil, err
-	}
-	pairs, err := parseArgs(f.args)
-	if err != nil {
-		return nil, err
-	}
-	bin, err := binDir(s)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,6 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, p *progr
 			Rebuild:        rebuild,
 			Args:           pairs,
 			LookupEnv:      os.LookupEnv,
-			Bin:            bin,
 			Origin:         origin(),
 		},
 	}, nil
@@ -238,8 +237,20 @@ func makeLinks(s *store.Store, link string, refs []store.RRef) error {
 }
 
 // dryRun prints what would be done, and why: a line for each stage.
-func (a *app) dryRun(ctx context.Context, z *realize.Realizer, c *plan.Closure, asJSON bool) error {
-	forecasts, err := z.DryRun(ctx, c)
+// Nothing is written: no sources, no derivations and no plan.
+func (a *app) dryRun(ctx context.Context, s *store.Store, f realizeFlags, args []string) error {
+	sources := s.Preview()
+	c, err := a.requested(ctx, s, f, args, func(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
+		return preview(ctx, s, r, sources)
+	})
+	if err != nil {
+		return err
+	}
+	z, err := a.realizer(s, c, f, nil, &progress{app: a})
+	if err != nil {
+		return err
+	}
+	forecasts, err := z.DryRun(ctx, c, sources)
 	if err != nil {
 		return err
 	}
@@ -251,7 +262,7 @@ func (a *app) dryRun(ctx context.Context, z *realize.Realizer, c *plan.Closure, 
 		}
 		docs = append(docs, doc)
 	}
-	if asJSON {
+	if f.json {
 		return a.resultJSON(map[string]any{"stages": docs})
 	}
 	for _, doc := range docs {

@@ -18,7 +18,10 @@ func (a *app) rmCmd() *cobra.Command {
 		Short: "Remove realizations from the store",
 		Long: `Removes realizations, so that matchers no longer find them. What another
 realization is built from, or a link or root names, is refused, and named.
-The files go with the next plx gc.`,
+The files go with the next plx gc.
+
+With --force it is removed all the same. What was built from it stays, and can be
+used; only what it was built from can no longer be looked at.`,
 		Example: `  plx rm rref:…
   plx rm $(plx ls anneal)`,
 		Args: cobra.MinimumNArgs(1),

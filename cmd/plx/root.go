@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -118,10 +119,11 @@ func checkArgs(cmd *cobra.Command) {
 
 // wrongArgs says that the arguments are not those that the command takes.
 func wrongArgs(cmd *cobra.Command, args []string) error {
+	name := strings.TrimPrefix(cmd.CommandPath(), "plx ")
 	if len(args) == 0 {
-		return &usageError{fmt.Sprintf("%s: an argument is missing; usage: %s", cmd.CommandPath(), cmd.UseLine())}
+		return &usageError{fmt.Sprintf("%s: an argument is missing; usage: %s", name, cmd.UseLine())}
 	}
-	return &usageError{fmt.Sprintf("%s doesn't take the arguments %q; usage: %s", cmd.CommandPath(), args, cmd.UseLine())}
+	return &usageError{fmt.Sprintf("%s: these arguments don't fit: %q; usage: %s", name, args, cmd.UseLine())}
 }
 
 // A signalError is the cause of a context that a signal ended.

@@ -15,8 +15,11 @@ func (a *app) rootsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "root add|rm|ls",
 		Short: "Say what plx gc must keep",
-		Args:  noSuchCommand,
-		RunE:  func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		Long: `A root keeps a realization or a derivation from being collected by plx gc, with
+all that it was built from. Projects and the links of plx realize -o are roots by
+themselves; plx root add makes others, for results that are to outlive them.`,
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.rootAddCmd(), a.rootRmCmd(), a.rootLsCmd())
 	return cmd
@@ -25,9 +28,13 @@ func (a *app) rootsCmd() *cobra.Command {
 func (a *app) rootAddCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "add [flags] REF [NAME]",
-		Short:   "Keep a realization or a derivation",
-		Long:    "Keeps what a reference names until plx root rm NAME. Without NAME it is made from the reference. The name is printed.",
+		Use:   "add [flags] REF [NAME]",
+		Short: "Keep a realization or a derivation",
+		Long: `Keeps what a reference names until plx root rm NAME. Without NAME it is made
+from the reference. The name is printed.
+
+A realization is kept with what it was built from, but without the other
+realizations of its derivation; a derivation with all of its realizations.`,
 		Example: "  plx root add $(plx realize stage.toml) paper-figures",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,6 +48,9 @@ func (a *app) rootAddCmd() *cobra.Command {
 func (a *app) rootAdd(ctx context.Context, ref, name string, asJSON bool) error {
 	if !isReference(ref) {
 		return &usageError{fmt.Sprintf("%q is no reference: want dref:<hash>-<name> or rref:<hash>-<derivation hash>-<name>, as plx realize prints them", ref)}
+	}
+	if strings.HasPrefix(name, ".") || strings.Contains(name, "/") {
+		return &usageError{fmt.Sprintf("root %q: want a name without / that doesn't begin with a dot", name)}
 	}
 	s, err := a.openStore()
 	if err != nil {
@@ -68,9 +78,10 @@ func isReference(text string) bool {
 func (a *app) rootRmCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "rm [flags] NAME…",
-		Short: "Remove roots; what they kept stays until plx gc",
-		Args:  cobra.MinimumNArgs(1),
+		Use:     "rm [flags] NAME…",
+		Short:   "Remove roots; what they kept stays until plx gc",
+		Example: `  plx root rm paper-figures`,
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.rootRm(cmd.Context(), args, asJSON)
 		},
@@ -104,8 +115,11 @@ func (a *app) rootLsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [flags]",
 		Short: "List the roots, each with what it keeps",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.rootLs(asJSON) },
+		Long: `Lists the roots, each with what it leads to: a reference, the link that -o made,
+or the directory of a project's plans. One that leads nowhere any more is marked
+(gone), keeps nothing, and goes with the next plx gc.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rootLs(asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

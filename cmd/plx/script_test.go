@@ -44,12 +44,30 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("STORE", env.WorkDir+"/.store")
 	env.Setenv("PLX_STORE", env.WorkDir+"/.store")
 	env.Setenv("COUNT", env.WorkDir+"/.count")
+	env.Setenv("CACHE", cacheDir())
 	return nil
 }
 
-// scriptCondition knows [python3] and [root].
+// cacheDir returns where downloads are kept from one run to the next: outside
+// of the checkout, and each user's own.
+func cacheDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("plx-test-%d", os.Getuid()))
+}
+
+// haveHello gets the tarball of examples/hello into the cache, if it is not
+// there, and reports whether it is there now.
+func haveHello() bool {
+	if err := os.MkdirAll(cacheDir(), 0o777); err != nil {
+		return false
+	}
+	return exec.Command("sh", "../../examples/hello/get-source.sh", cacheDir()).Run() == nil
+}
+
+// scriptCondition knows [hello], [python3] and [root].
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
+	case "hello":
+		return haveHello(), nil
 	case "python3":
 		_, err := exec.LookPath("python3")
 		return err == nil, nil

@@ -30,7 +30,9 @@ func (a *app) versionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version [flags]",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long: `Prints the version of plx, the platform that it runs on, and the version of Go
+that it was built with.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			platform := runtime.GOOS + "/" + runtime.GOARCH
 			if asJSON {

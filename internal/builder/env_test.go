@@ -225,7 +225,7 @@ func TestFormatFloat(t *testing.T) {
 		{1e20, "100000000000000000000", "100000000000000000000.0"},
 		{1e21, "1e+21", "1e+21"},
 		{1e-6, "0.000001", "0.000001"},
-		{1.5e-7, "1.5e-07", "1.5e-07"},
+		{1.5e-7, "1.5e-7", "1.5e-7"},
 	} {
 		if got := formatFloat(test.f); got != test.text {
 			t.Errorf("formatFloat(%v) = %s, want %s", test.f, got, test.text)

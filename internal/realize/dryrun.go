@@ -2,6 +2,7 @@ package realize
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,12 +31,18 @@ type Forecast struct {
 	Reasons []string
 }
 
+// Manifests gives the manifests of source trees, whether they are in the store
+// already or not: a [store.Preview] does.
+type Manifests interface {
+	Manifest(tree store.Hash) (store.Manifest, error)
+}
+
 // DryRun returns a forecast for each derivation of the closure, dependencies
 // first. It runs nothing, not even checks, and writes nothing.
-func (z *Realizer) DryRun(ctx context.Context, c *plan.Closure) ([]Forecast, error) {
+func (z *Realizer) DryRun(ctx context.Context, c *plan.Closure, sources Manifests) ([]Forecast, error) {
 	g := z.graph(c)
 	g.AssertRealized = true // scores are not made either
-	h := &history{store: z.Store}
+	h := &history{store: z.Store, manifests: sources}
 	forecasts := make([]Forecast, len(g.order))
 	for i, n := range g.order {
 		if ctx.Err() != nil {
@@ -60,7 +67,11 @@ func (g *graph) forecast(ctx context.Context, n *node, before []Forecast, h *his
 		why := fmt.Sprintf("depends on what %s will give: reused if that is what it was before", strings.Join(open, ", "))
 		return Forecast{Verdict: MayBuild, Reasons: []string{why}}, nil
 	}
-	t, err := g.resolve(n)
+	t, err := g.resolve(ctx, n)
+	var unmet *MatchError
+	if errors.As(err, &unmet) {
+		return Forecast{Verdict: MayBuild, Reasons: []string{unmet.Error()}}, nil
+	}
 	if err != nil {
 		return Forecast{}, err
 	}

@@ -11,8 +11,9 @@ import (
 
 // A history finds what a stage was like before.
 type history struct {
-	store  *store.Store
-	byName map[string][]store.DRef // all that are in the store
+	store     *store.Store
+	manifests Manifests
+	byName    map[string][]store.DRef // all that are in the store
 }
 
 // historyDepth is how many derivations of the same name are compared: those of
@@ -171,10 +172,10 @@ func (h *history) sourceDifferences(old, new store.Hash) []string {
 	}
 	var was, is store.Manifest
 	if !old.IsZero() {
-		was, _ = h.store.Manifest(old)
+		was, _ = h.manifests.Manifest(old)
 	}
 	if !new.IsZero() {
-		is, _ = h.store.Manifest(new)
+		is, _ = h.manifests.Manifest(new)
 	}
 	var lines []string
 	for _, e := range is.Entries() {

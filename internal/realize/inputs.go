@@ -1,6 +1,7 @@
 package realize
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"runtime"
@@ -41,30 +42,46 @@ func outputPaths(outputs map[string]store.Output) map[string]string {
 
 // resolveInput adds an input to the context, to what the command is shown, and
 // to what the action key covers.
-func (t *task) resolveInput(e plan.Edge, in store.Input) error {
+func (t *task) resolveInput(ctx context.Context, e plan.Edge, in store.Input) error {
 	shown := builder.Input{List: in.List}
 	observed := store.ActionInput{List: in.List}
-	var chosen []store.RRef
-	for _, from := range e.From {
-		dep := t.g.nodes[from.Ref]
-		refs := dep.choices[demandKey(chooser(e, from))].Chosen
-		chosen = append(chosen, refs...)
-		outputs := shownOutputs(dep.stage.Derivation, in)
+	chosen, err := t.g.chosenFor(ctx, e)
+	if err != nil {
+		return err
+	}
+	refs := make([]store.RRef, len(chosen))
+	for i, r := range chosen {
+		refs[i] = r.Ref
+		outputs := shownOutputs(t.g.nodes[r.Ref.DRef()].stage.Derivation, in)
+		item, tree := t.show(r, in, outputs)
+		shown.Items = append(shown.Items, item)
+		observed.Items = append(observed.Items, store.ActionItem{Tree: tree, Outputs: item.Outputs})
 		if in.File {
 			shown.File = outputs[in.Outputs[0]].Path
-			observed.File = shown.File
-		}
-		for _, ref := range refs {
-			item, tree := t.show(dep.results[ref], in, outputs)
-			shown.Items = append(shown.Items, item)
-			observed.Items = append(observed.Items, store.ActionItem{Tree: tree, Outputs: item.Outputs})
 		}
 	}
+	observed.File = shown.File
 	if !in.List && len(shown.Items) != 1 {
 		return fmt.Errorf("%d realizations were chosen where one is wanted: say list = true", len(shown.Items))
 	}
-	t.context[e.Name], t.inputs[e.Name], t.action.Inputs[e.Name] = chosen, shown, observed
+	t.context[e.Name], t.inputs[e.Name], t.action.Inputs[e.Name] = refs, shown, observed
 	return nil
+}
+
+// chosenFor returns what was chosen for an input: of a set without a matcher
+// of its own, what each member's chose, in the order of the set.
+func (g *graph) chosenFor(ctx context.Context, e plan.Edge) ([]store.Realization, error) {
+	if e.Match != nil && len(e.From) > 1 {
+		return g.union(ctx, e)
+	}
+	var chosen []store.Realization
+	for _, from := range e.From {
+		dep := g.nodes[from.Ref]
+		for _, ref := range dep.choices[demandKey(chooser(e, from))].Chosen {
+			chosen = append(chosen, dep.results[ref])
+		}
+	}
+	return chosen, nil
 }
 
 // shownOutputs returns the outputs of d that the input shows.

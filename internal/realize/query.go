@@ -54,7 +54,7 @@ func (g *graph) query(ctx context.Context, n *node, done map[*node]bool) error {
 			}
 		}
 	}
-	t, err := g.resolve(n)
+	t, err := g.resolve(ctx, n)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,8 @@ type node struct {
 	choices    map[string]match.Choice
 	results    map[store.RRef]store.Realization // what was chosen
 	skip       *node                            // a failed or skipped dependency
+	task       *task                            // once its inputs are known
+	more       sync.Mutex                       // for those that want more of it when it is done
 }
 
 // graph links the stages of a closure, and finds what is asked of each.
@@ -114,10 +116,11 @@ func (z *Realizer) graph(c *plan.Closure) *graph {
 	return g
 }
 
-// chooser returns what chooses for an input among the realizations of a stage
-// that it draws on: its own matcher, or the stage's.
+// chooser returns what is asked of a stage for an input: the input's own
+// matcher, or the stage's. A matcher over a set is asked of all its members
+// together, when each has what its own wants.
 func chooser(e plan.Edge, from *plan.Stage) match.Matcher {
-	if e.Match != nil {
+	if e.Match != nil && len(e.From) == 1 {
 		return *e.Match
 	}
 	return from.Match
@@ -166,7 +169,7 @@ type task struct {
 
 // realize is the algorithm for one derivation.
 func (g *graph) realize(ctx context.Context, n *node) error {
-	t, err := g.resolve(n)
+	t, err := g.resolve(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -204,7 +207,7 @@ func (g *graph) rebuilds(n *node) bool {
 }
 
 // resolve is step 1.
-func (g *graph) resolve(n *node) (*task, error) {
+func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
 	d := n.stage.Derivation
 	t := &task{
 		node:    n,
@@ -215,12 +218,13 @@ func (g *graph) resolve(n *node) (*task, error) {
 		had:     make(map[int]bool),
 	}
 	for _, e := range n.stage.Inputs {
-		if err := t.resolveInput(e, d.Inputs[e.Name]); err != nil {
+		if err := t.resolveInput(ctx, e, d.Inputs[e.Name]); err != nil {
 			return nil, fmt.Errorf("input %s of %s: %w", e.Name, n.stage.Name, err)
 		}
 	}
 	var err error
 	t.key, err = t.action.Key()
+	n.task = t
 	return t, err
 }
 
@@ -321,15 +325,20 @@ func (t *task) sound(r store.Realization) bool {
 
 // choose is step 3, for one matcher.
 func (t *task) choose(ctx context.Context, m match.Matcher) (match.Choice, error) {
-	candidates := make([]match.Candidate, len(t.found))
-	for i, r := range t.found {
-		candidates[i] = match.Candidate{Ref: r.Ref, Made: r.Made}
-	}
-	c, err := m.Choose(ctx, candidates, &values{t})
+	c, err := m.Choose(ctx, t.candidates(0), &values{t})
 	if err != nil {
 		return c, &MatchError{Stage: t.stage.Name, Ref: t.stage.Ref, Matcher: m, Found: len(t.found), Err: err}
 	}
 	return c, nil
+}
+
+// candidates returns what was found, as that of the member of a set.
+func (t *task) candidates(member int) []match.Candidate {
+	candidates := make([]match.Candidate, len(t.found))
+	for i, r := range t.found {
+		candidates[i] = match.Candidate{Ref: r.Ref, Made: r.Made, Member: member}
+	}
+	return candidates
 }
 
 // satisfy is steps 3 to 7, for one matcher.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,7 +165,7 @@ func (m *marks) realization(ref RRef) {
 }
 
 // deadOrder returns the dead realizations, dependents first, so that none ever
-// lacks its context.
+// lacks its context. The order is the same each time.
 func (m *marks) deadOrder() []RRef {
 	var order []RRef
 	seen := make(map[RRef]bool)
@@ -175,8 +176,8 @@ func (m *marks) deadOrder() []RRef {
 			return
 		}
 		seen[ref] = true
-		for _, refs := range r.Context {
-			for _, dep := range refs {
+		for _, name := range slices.Sorted(maps.Keys(r.Context)) {
+			for _, dep := range r.Context[name] {
 				visit(dep)
 			}
 		}

@@ -90,7 +90,7 @@ type DRef struct {
 // ParseDRef reads the text form of a DRef.
 func ParseDRef(text string) (DRef, error) {
 	rest, ok := strings.CutPrefix(text, "dref:")
-	if !ok {
+	if !ok || len(rest) < hashLen+1 || rest[hashLen] != '-' {
 		return DRef{}, fmt.Errorf("reference %q: want dref:<hash>-<name>", text)
 	}
 	ref, err := parseDRefBase(rest)

@@ -69,6 +69,10 @@ func (s *Store) AddLinkRoot(link string, ref RRef) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSymlink {
 		return fmt.Errorf("link %s: a file that is no symlink is there", link)
 	}
+	dir, _ := splitPath(path)
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("link %s: %w", link, err)
+	}
 	// The root comes first: with it alone nothing is lost.
 	if err := s.placeRoot(pathRootName("link", path), path); err != nil {
 		return err
@@ -76,7 +80,6 @@ func (s *Store) AddLinkRoot(link string, ref RRef) error {
 	if old, err := os.Readlink(path); err == nil && old == s.OutPath(ref) {
 		return nil
 	}
-	dir, _ := splitPath(path)
 	return placeLink(dir+"/.plx-"+rand.Text(), path, s.OutPath(ref))
 }
 

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport is who may import whom of this module, with the reason. Above
+// these is cmd/plx alone, which may import all.
+var mayImport = map[string]struct {
+	packages []string
+	why      string
+}{
+	"builder": {nil, "it knows directories, not references: so that a command can be run elsewhere"},
+	"store":   {nil, "identity and format change for no other reason than their own"},
+	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
+	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
+	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
+	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
+}
+
+// dependencies are the modules that packages may import besides the standard
+// library; tests may import testscript, too.
+var dependencies = []string{"github.com/BurntSushi/toml", "github.com/spf13/cobra", "github.com/zeebo/blake3", "golang.org/x/sys"}
+
+func TestImports(t *testing.T) {
+	dirs, err := filepath.Glob("../../internal/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no packages", err)
+	}
+	for _, dir := range dirs {
+		name := filepath.Base(dir)
+		policy, ok := mayImport[name]
+		if !ok {
+			t.Errorf("internal/%s: say in mayImport what it may import, and why", name)
+		}
+		for _, path := range imports(t, dir) {
+			if other, own := strings.CutPrefix(path, "plx/internal/"); own && !slices.Contains(policy.packages, other) {
+				t.Errorf("internal/%s imports internal/%s: %s", name, other, policy.why)
+			}
+			if strings.HasPrefix(path, "github.com/spf13/") {
+				t.Errorf("internal/%s imports %s: commands are for cmd/plx", name, path)
+			}
+		}
+	}
+	for name := range mayImport {
+		if !slices.Contains(dirs, filepath.Join("../../internal", name)) {
+			t.Errorf("mayImport has internal/%s, which doesn't exist", name)
+		}
+	}
+}
+
+func TestDependencies(t *testing.T) {
+	dirs, err := filepath.Glob("../../internal/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range append(dirs, ".") {
+		for _, path := range imports(t, dir) {
+			host, _, _ := strings.Cut(path, "/")
+			if !strings.Contains(host, ".") {
+				continue
+			}
+			if !slices.ContainsFunc(dependencies, func(d string) bool { return path == d || strings.HasPrefix(path, d+"/") }) {
+				t.Errorf("%s imports %s: a new dependency wants its line in docs/design/dependencies.md, and here", dir, path)
+			}
+		}
+	}
+}
+
+// imports returns what the package in the directory imports, without its
+// tests, on every platform.
+func imports(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, e := range entries {
+		if e.IsDir() || !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, e.Name()), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
