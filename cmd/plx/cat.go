@@ -36,7 +36,7 @@ type catJSON struct {
 func (a *app) cat(ctx context.Context, args []string, asJSON bool) error {
 	docs := []catJSON{}
 	for _, arg := range args {
-		targets, err := a.follow(ctx, arg)
+		_, targets, err := a.follow(ctx, arg)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ stays until plx gc finds that nothing needs it.`,
 }
 
 func (a *app) path(ctx context.Context, arg string, asJSON bool) error {
-	targets, err := a.follow(ctx, arg)
+	_, targets, err := a.follow(ctx, arg)
 	if err != nil {
 		return err
 	}

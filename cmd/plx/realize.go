@@ -151,11 +151,13 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 func rebuilds(c *plan.Closure, names []string) (map[store.DRef]bool, error) {
 	refs := make(map[store.DRef]bool, len(names))
 	for _, name := range names {
-		s, err := c.Find(name)
+		stages, err := c.Select(name)
 		if err != nil {
 			return nil, err
 		}
-		refs[s.Ref] = true
+		for _, s := range stages {
+			refs[s.Ref] = true
+		}
 	}
 	return refs, nil
 }

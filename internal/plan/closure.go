@@ -193,9 +193,9 @@ func (c *Closure) Select(name string) ([]*Stage, error) {
 	if stages := c.group(name); len(stages) > 0 {
 		return stages, nil
 	}
-	missing := c.missing(name)
 	r, err := parseRef(name)
 	if err != nil {
+		missing := c.missing(name)
 		if r.set {
 			missing.Err = err
 		}
@@ -212,13 +212,28 @@ func (c *Closure) Select(name string) ([]*Stage, error) {
 			stages = append(stages, s)
 		}
 	}
-	if swept && len(stages) == 0 {
+	if len(stages) > 0 {
+		return stages, nil
+	}
+	missing := c.missing(name)
+	if swept {
 		missing.Err = fmt.Errorf("no stage of %s has %s", r.name, strings.Trim(pointName(r.picks), "[]"))
 	}
-	if len(stages) == 0 {
-		return nil, missing
+	return nil, missing
+}
+
+// Cut takes the name of a stage off the beginning of a text that goes on after
+// it with a dot or an index, as lenses do: the longest name that there is.
+func (c *Closure) Cut(text string) (stage, rest string, ok bool) {
+	for i := len(text); i > 0; i-- {
+		if i < len(text) && text[i] != '.' && text[i] != '[' {
+			continue
+		}
+		if s, err := c.Find(text[:i]); err == nil && (s.Name == text[:i] || text[i-1] == ']') {
+			return text[:i], text[i:], true
+		}
 	}
-	return stages, nil
+	return "", text, false
 }
 
 // group returns the stages in a group, but for those that are not planned.

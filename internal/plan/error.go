@@ -107,8 +107,10 @@ func (p *problems) errors() Errors {
 	errs := make(Errors, len(p.list))
 	located := make(map[*source]places)
 	uses := make(map[*unit]string)
+	order := make(map[string]int)
 	for i, one := range p.list {
 		u := one.at.in()
+		order[u.src.shown] = u.src.order
 		chain, ok := uses[u]
 		if !ok {
 			chain = usesText(u, located)
@@ -117,17 +119,11 @@ func (p *problems) errors() Errors {
 		errs[i] = SyntaxError{File: u.src.shown, Key: one.at.path(), Err: one.err, Uses: chain}
 		errs[i].Line, errs[i].Column = u.src.places(located).of(one.at)
 	}
-	return sorted(errs)
+	return sorted(errs, order)
 }
 
-// sorted orders the errors, by file as they come, and drops what stands twice.
-func sorted(errs Errors) Errors {
-	files := make(map[string]int)
-	for _, e := range errs {
-		if _, ok := files[e.File]; !ok {
-			files[e.File] = len(files)
-		}
-	}
+// sorted orders the errors, and drops what stands twice.
+func sorted(errs Errors, files map[string]int) Errors {
 	slices.SortStableFunc(errs, func(a, b SyntaxError) int {
 		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Err.Error(), b.Err.Error()))

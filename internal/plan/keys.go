@@ -14,7 +14,7 @@ type keys map[string]bool
 
 var fileKeys = keys{
 	"params": true, "defaults": true, "stage": true,
-	"use": false, "require": false,
+	"use": true, "require": true,
 }
 
 var defaultsKeys = keys{
@@ -28,7 +28,7 @@ var stageKeys = keys{
 	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
 	"description": true, "default": true, "always": true, "group": true,
 	"matrix": true, "exclude": true, "include": true,
-	"extends": false, "without": false,
+	"extends": true, "without": true,
 	"fetch": false, "tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
 }
 

@@ -27,6 +27,8 @@ type entry struct {
 	axes []string // of its matrix, in order
 	unit *unit    // whose [defaults] it has
 	busy bool     // it is being made
+
+	broken bool // what it extends could not be found, which is reported
 }
 
 // wholeKeys are replaced as a whole.
@@ -69,6 +71,7 @@ func (l *loader) extend(u *unit, e *entry) {
 		return
 	}
 	base, known := l.named(u, name)
+	e.broken = base == nil || base.busy || base.broken
 	switch {
 	case base == nil && !known:
 		l.add(at, "unknown stage %q%s", name, l.among(name, "stage", "stages", u.visible()))
@@ -106,7 +109,6 @@ func (l *loader) override(e *entry, user *unit, over *node) {
 	}
 	if n := over.get("extends"); n != nil {
 		l.add(n, "an override changes a stage, and can't replace what it extends")
-		return
 	}
 	below := *e
 	at := e.node
@@ -123,7 +125,9 @@ func (l *loader) put(e, below *entry, src *source, over *node) {
 		}
 	}
 	table := merge(base, over)
-	delete(table, "extends")
+	if !e.broken {
+		delete(table, "extends")
+	}
 	delete(table, "without")
 	e.node, e.axes = over.with(table), axes
 }

@@ -48,7 +48,8 @@ func (l *loader) connect(e *edge) {
 	if err == nil {
 		err = is.input(e.from)
 	}
-	if err == nil && is.narrowed && !e.from.narrowed {
+	bound := is.narrowed && !e.from.narrowed
+	if err == nil && bound {
 		err = l.narrowBound(e, is)
 	}
 	if err != nil || len(is.stages) == 0 {
@@ -59,7 +60,9 @@ func (l *loader) connect(e *edge) {
 	}
 	e.stage, e.stages, e.set = is.stages[0], is.stages, is.set
 	for _, n := range e.outputs {
-		l.checkOutput(e, n)
+		if !bound { // else checkBinds has looked at it
+			l.checkOutput(e, n)
+		}
 	}
 }
 
@@ -81,11 +84,13 @@ func (p *problems) checkOutput(e *edge, n *node) {
 	if e.file {
 		name = e.shown[0]
 	}
-	if !p.hasOutput(n, e.stage, name) {
-		return
-	}
-	if e.stage.outputs[name].Volatile {
-		p.add(n, "the output %s of stage %s is volatile, and so can't be an input", name, e.stage.name)
+	p.checkShown(n, e.stage, name)
+}
+
+// checkShown checks that an output can be an input.
+func (p *problems) checkShown(n *node, s *stage, name string) {
+	if p.hasOutput(n, s, name) && s.outputs[name].Volatile {
+		p.add(n, "the output %s of stage %s is volatile, and so can't be an input", name, s.name)
 	}
 }
 

@@ -77,18 +77,24 @@ func (p *problems) findBound(required *require, r ref) (found, error) {
 	}
 	required.busy = true
 	defer func() { required.busy = false }()
-	if r.set && !bound.set {
-		return found{}, fmt.Errorf("%s is bound to %q, which is no set", r.name, text)
-	}
-	bound.picks = append(slices.Clip(bound.picks), r.picks...)
 	is, err := p.find(required.bind.in(), bound)
-	var unknown *unknownError
-	if errors.As(err, &unknown) {
+	if err == nil {
+		err = is.input(bound)
+	}
+	if err != nil {
 		return is, errKnown // checkBinds says it
 	}
+	if r.set && is.set {
+		output, narrowed := is.output, is.narrowed
+		bound.picks = append(slices.Clip(bound.picks), r.picks...)
+		if is, err = is.family.found(p, bound); err != nil {
+			return is, err
+		}
+		is.output, is.narrowed = output, narrowed
+	} else if r.set {
+		return is, fmt.Errorf("%s is bound to %q, which is no set", r.name, text)
+	}
 	switch {
-	case err != nil:
-		return is, err
 	case r.narrowed && is.narrowed:
 		return is, fmt.Errorf("%s is bound to one output already: %q", r.name, text)
 	case r.narrowed:
@@ -229,7 +235,7 @@ func (l *loader) checkBinds(u *unit) {
 		if err != nil && err != errKnown {
 			l.add(required.bind, "%v", err)
 		} else if err == nil && is.narrowed {
-			l.hasOutput(required.bind, is.stages[0], is.output)
+			l.checkShown(required.bind, is.stages[0], is.output)
 		}
 	}
 }

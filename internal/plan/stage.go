@@ -153,7 +153,7 @@ func (p *problems) readAction(s *stage, complete bool) {
 		p.add(s.at, "has %s: want exactly one action", strings.Join(have, " and "))
 	case len(have) == 1:
 		s.action = have[0]
-	case complete:
+	case complete && s.at.get("extends") == nil: // else that is what is wrong
 		p.add(s.at, "has no action: want one of run, files, import, group")
 	}
 	p.readRun(s, s.at.get("run"))

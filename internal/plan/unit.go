@@ -18,6 +18,7 @@ type source struct {
 	shown  string // its path, as a person would write it
 	abs    string
 	text   string
+	order  int // among the files that were read
 	table  map[string]any
 	stages []string            // the names in [stage], in order
 	uses   []string            // the names in [use], in order
@@ -78,7 +79,7 @@ func (l *loader) open(shown, abs string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src.abs = abs
+	src.abs, src.order = abs, len(l.sources)+1
 	l.sources[abs] = src
 	return src, nil
 }
@@ -264,7 +265,7 @@ func (l *loader) bind(module *unit, binds *node) {
 		as[string](l.problems, n, `"stage", "stage:output" or a set`)
 	}
 	for _, name := range names {
-		if required := module.requires[name]; required.bind == nil {
+		if required := module.requires[name]; required.bind == nil && required.what != "" {
 			l.add(module.at, `%s requires a stage for %s: %s; say which in bind = { %s = "STAGE" }`, module.src.shown, name, required.what, name)
 		}
 	}
