@@ -44,6 +44,7 @@ type Closure struct {
 	byRef   map[store.DRef]*Stage
 	groups  map[string][]string // the names of the stages in each group
 	origin  origin
+	sources []*source // the files that it was made from
 }
 
 // Stages returns all stages, each after what it depends on. The order is the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func (f *File) Instantiate(ctx context.Context, src Sources, targets []string) (
 	}
 	d := deriver{ctx: ctx, src: src, trees: make(map[*sources]store.Hash), made: make(map[*stage]*Stage), c: newClosure()}
 	d.c.origin = origin{file: f.abs, params: f.params, targets: targets}
-	d.c.groups = f.groups()
+	d.c.groups, d.c.sources = f.groups(), slices.Collect(maps.Values(f.load.sources))
 	for _, s := range wanted {
 		made, err := d.visit(s)
 		if err != nil {

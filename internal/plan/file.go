@@ -74,14 +74,16 @@ func (f *File) read(text string, opts Options) error {
 	l := &loader{problems: p, file: f, sources: make(map[string]*source), disks: make(map[string]*disk)}
 	l.x = &expander{loader: l, values: make(map[string]configValue)}
 	f.load = l
-	src, err := parseSource(f.path, text)
+	src, err := l.parse(f.path, text)
 	if err != nil {
 		return err
 	}
 	src.abs = f.abs
-	if real, err := filepath.EvalSymlinks(f.abs); err == nil {
-		l.sources[real] = src
+	real, err := filepath.EvalSymlinks(f.abs)
+	if err != nil {
+		real = f.abs
 	}
+	l.sources[real] = src
 	u := &unit{src: src}
 	l.load(u)
 	given := p.setParams(u.params, opts.Params)

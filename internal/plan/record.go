@@ -2,7 +2,7 @@ package plan
 
 // This file keeps plans beside stage files. The rules are:
 //
-//   - .plx/ ignores itself for git, and holds nothing but plans.
+//   - .plx/ ignores itself for git, and holds nothing but plans and memos.
 //
 //   - There is one plan per stage file, targets and params, named by their
 //     hash. Its time is when it was last recorded; one that says the same is
@@ -158,7 +158,7 @@ func (c *Closure) record(path string) error {
 	}
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		now := time.Now()
-		return os.Chtimes(path, now, now)
+		return errors.Join(os.Chtimes(path, now, now), keepMemos(filepath.Dir(path), c.sources))
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -171,6 +171,9 @@ func (c *Closure) record(path string) error {
 		}
 	}
 	if err := replace(path, data); err != nil {
+		return err
+	}
+	if err := keepMemos(dir, c.sources); err != nil {
 		return err
 	}
 	return dropOld(dir, time.Now().Add(-recordAge))
@@ -228,7 +231,8 @@ func dropOld(dir string, t time.Time) error {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !strings.HasPrefix(e.Name(), recordPrefix) || !info.ModTime().Before(t) {
+		ours := strings.HasPrefix(e.Name(), recordPrefix) || strings.HasPrefix(e.Name(), memoPrefix)
+		if err != nil || !ours || !info.ModTime().Before(t) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -23,6 +23,8 @@ type source struct {
 	stages []string            // the names in [stage], in order
 	uses   []string            // the names in [use], in order
 	axes   map[string][]string // the keys of each matrix, in order, by its path
+
+	remembered bool // there was a memo of it
 }
 
 // A unit is a stage file in one of its uses: with its params, and with what it
@@ -75,7 +77,7 @@ func (l *loader) open(shown, abs string) (*source, error) {
 	if err != nil {
 		return nil, plainPathError(err)
 	}
-	src, err := parseSource(shown, string(data))
+	src, err := l.parse(shown, string(data))
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +86,13 @@ func (l *loader) open(shown, abs string) (*source, error) {
 	return src, nil
 }
 
-// parseSource decodes the text of a file. The error is Errors.
-func parseSource(shown, text string) (*source, error) {
+// parse decodes the text of a file, or remembers it. The error is Errors.
+func (l *loader) parse(shown, text string) (*source, error) {
 	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
 		text = strings.TrimPrefix(text, mark) // as the toml package does
+	}
+	if src := remember(filepath.Dir(l.file.abs), shown, text); src != nil {
+		return src, nil
 	}
 	return decode(shown, text)
 }
