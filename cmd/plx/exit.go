@@ -87,7 +87,7 @@ func statusOf(err error) int {
 		return exitBuild
 	case is[*usageError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
 		return exitUsage
-	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*lens.NameError](err), errors.Is(err, lens.ErrUnrealized), errors.Is(err, store.ErrNotExist):
+	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
 		return exitNotFound
 	case is[*store.DamageError](err):
 		return exitDamage

@@ -55,34 +55,45 @@ func (a *app) gc(ctx context.Context, f gcFlags) error {
 	}
 	defer s.Close()
 	o := store.GCOptions{Keep: f.keep, DryRun: f.dryRun, Waiting: func() { a.say("waiting for other plx processes to end") }}
-	declined := false
-	if !f.yes && isTerminal(a.stdin) {
-		o.Confirm = func(g store.Garbage) (bool, error) {
-			ok, err := a.confirm(g)
-			declined = !ok
-			return ok, err
+	if !f.yes && !f.dryRun && isTerminal(a.stdin) {
+		if ok, err := a.confirm(ctx, s, o); err != nil || !ok {
+			return err
 		}
 	}
 	g, err := s.GC(ctx, o)
 	if err != nil {
 		return err
 	}
-	if declined && !f.json {
-		a.say("nothing removed")
-		return nil
-	}
 	return a.printGarbage(g, f)
 }
 
-// confirm asks whether the garbage may go.
-func (a *app) confirm(g store.Garbage) (bool, error) {
+// confirm shows what would go, and asks. Meanwhile others may use the store.
+func (a *app) confirm(ctx context.Context, s *store.Store, o store.GCOptions) (bool, error) {
+	o.DryRun = true
+	g, err := s.GC(ctx, o)
+	if err != nil || g.Empty() {
+		return true, err
+	}
+	for _, what := range append(append(texts(g.Realizations), texts(g.Derivations)...), g.Work...) {
+		fmt.Fprintln(a.stderr, what)
+	}
 	fmt.Fprintf(a.stderr, "plx: remove %s? [y/N] ", garbageText(g))
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if err != nil && line == "" {
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done(): // the goroutine ends with the process
+		fmt.Fprintln(a.stderr)
+		return false, context.Cause(ctx)
+	case text := <-answer:
+		if text == "y" || text == "yes" {
+			return true, nil
+		}
+		a.say("nothing removed")
 		return false, nil
 	}
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes", nil
 }
 
 // isTerminal reports whether there may be somebody to ask: /dev/null, which is

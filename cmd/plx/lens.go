@@ -62,7 +62,7 @@ func (a *app) lens(ctx context.Context, f lensFlags, arg string) error {
 	if err != nil {
 		return &usageError{err.Error()}
 	}
-	first, targets, err := a.follow(ctx, arg)
+	first, targets, err := a.follow(ctx, arg, false)
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,9 @@ func splitLens(s *store.Store, arg string) (start, path string) {
 }
 
 // follow returns where the argument begins, and what it leads to: in a build,
-// from the build.
-func (a *app) follow(ctx context.Context, arg string) (first string, targets []lens.Target, err error) {
+// from the build. A dref stands for its derivation, or, where files are wanted,
+// for what its matcher chose.
+func (a *app) follow(ctx context.Context, arg string, files bool) (first string, targets []lens.Target, err error) {
 	if description := os.Getenv("PLX_BUILD"); description != "" {
 		targets, err = followInBuild(description, arg)
 		return "", targets, err
@@ -117,12 +118,22 @@ func (a *app) follow(ctx context.Context, arg string) (first string, targets []l
 	if err != nil {
 		return first, nil, &usageError{err.Error()}
 	}
-	start, err := a.lensStart(ctx, s, first)
+	sub, err := a.lensStart(ctx, s, first, files)
 	if err != nil {
 		return first, nil, err
 	}
-	targets, err = start.Follow(path)
-	return first, targets, unrealized(first, err)
+	if len(sub.rrefs) == 0 {
+		targets, err := lens.Derivations(s, sub.dref).Follow(path)
+		return first, targets, unrealized(first, err)
+	}
+	targets, err = lens.Realizations(s, sub.rrefs...).Follow(path)
+	if is[*lens.NameError](err) && len(sub.rrefs) > 1 {
+		// What all realizations have in common needs no index.
+		if common, err := lens.Derivations(s, sub.dref).Follow(path); err == nil {
+			return first, common, nil
+		}
+	}
+	return first, targets, err
 }
 
 func followInBuild(description, arg string) ([]lens.Target, error) {
@@ -143,22 +154,17 @@ func followInBuild(description, arg string) ([]lens.Target, error) {
 
 // lensStart returns where a lens begins. A stage that is not realized is its
 // derivation: its config and inputs can be seen.
-func (a *app) lensStart(ctx context.Context, s *store.Store, first string) (lens.Start, error) {
+func (a *app) lensStart(ctx context.Context, s *store.Store, first string, files bool) (subject, error) {
 	sub, err := named(s, first)
-	if err != nil {
-		return lens.Start{}, err
+	if err != nil || len(sub.rrefs) > 0 || sub.stage == nil && !files {
+		return sub, err
 	}
-	if sub.stage != nil {
-		all, err := a.chosen(ctx, s, first)
-		if err != nil && statusOf(err) != exitNotFound {
-			return lens.Start{}, err
-		}
-		sub.rrefs = all.rrefs
+	all, err := a.chosen(ctx, s, first)
+	if err != nil && statusOf(err) != exitNotFound {
+		return sub, err
 	}
-	if len(sub.rrefs) == 0 {
-		return lens.Derivations(s, sub.dref), nil
-	}
-	return lens.Realizations(s, sub.rrefs...), nil
+	sub.rrefs = all.rrefs
+	return sub, nil
 }
 
 // lensValues follows the lenses of matchers, which begin at an output.

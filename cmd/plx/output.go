@@ -15,8 +15,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"plx/internal/plan"
 	"plx/internal/realize"
@@ -88,8 +90,8 @@ func (a *app) printOne(err error) {
 // printBuild tells what failed, with the end of the log and what to look at.
 func (a *app) printBuild(e *realize.BuildError) {
 	a.tell("%v", e)
-	if len(e.Tail) > 0 {
-		fmt.Fprintf(a.stderr, "  %s\n", strings.Join(e.Tail, "\n  "))
+	for _, line := range e.Tail {
+		fmt.Fprintf(a.stderr, "  %s\n", printable(line))
 	}
 	if len(e.Also) > 0 {
 		a.tell("that was run %d; so failed %s", e.Run, runsText(e.Also))
@@ -100,6 +102,21 @@ func (a *app) printBuild(e *realize.BuildError) {
 	if e.Kept != "" {
 		a.tell("the build directory is kept until plx gc: %s", e.Kept)
 	}
+}
+
+// colours are the sequences by which a program sets colours on a terminal.
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// printable returns a line of a log so that it does nothing to a terminal but
+// show: without colours, and without what a carriage return wrote over.
+func printable(line string) string {
+	line = strings.TrimRight(colours.ReplaceAllString(line, ""), "\r")
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, line[strings.LastIndexByte(line, '\r')+1:])
 }
 
 // runsText names runs by their numbers.

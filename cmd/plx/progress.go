@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,11 @@ func (p *progress) observe(e realize.Event) {
 		}
 	case realize.Adopted:
 		p.adopted++
-		p.say("%s: adopted, for the same command on the same inputs gave it before", name)
+		if n := len(e.Refs); n > 1 {
+			p.say("%s: %d results adopted, for the same command on the same inputs gave them before", name, n)
+		} else {
+			p.say("%s: adopted, for the same command on the same inputs gave it before", name)
+		}
 	case realize.Refused:
 		p.say("%s: not adopted: %v: %v", name, e.Refs[0], e.Err)
 	case realize.Waiting:
@@ -42,13 +47,27 @@ func (p *progress) observe(e realize.Event) {
 		p.say("%s%s: built in %s, and gave what was there already", name, runText(e), seconds(e.Elapsed))
 	case realize.Failed:
 		p.failed++
-		p.say("%s%s: failed after %s", name, runText(e), seconds(e.Elapsed))
+		p.say("%s%s: failed after %s: %s", name, runText(e), seconds(e.Elapsed), cause(e.Err))
 	case realize.Skipped:
 		p.skipped++
 		p.say("%s: skipped, for %s failed", name, e.Because)
 	case realize.Warned:
 		p.tell("%s: %v", name, e.Err)
 	}
+}
+
+// cause says in one line why a build failed. The rest is told at the end, if
+// what else was built doesn't make up for it.
+func cause(err error) string {
+	var build *realize.BuildError
+	if !errors.As(err, &build) {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(build.Err.Error(), "\n")
+	if build.Log != "" {
+		line += " (log: " + build.Log + ")"
+	}
+	return line
 }
 
 // runText names a run, where a stage has several.

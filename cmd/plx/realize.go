@@ -100,6 +100,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	results, err := z.Realize(ctx, c)
 	p.summary()
+	if is[*signalError](err) {
+		a.say("what is done is in the store: the same command goes on from there")
+	}
 	if err != nil {
 		return err
 	}
@@ -230,12 +233,7 @@ func makeLinks(s *store.Store, link string, refs []store.RRef) error {
 	if len(refs) == 1 {
 		return s.AddLinkRoot(link, refs[0])
 	}
-	for i, ref := range refs {
-		if err := s.AddLinkRoot(fmt.Sprintf("%s-%d", link, i+1), ref); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.AddLinkRoots(link, refs)
 }
 
 // dryRun prints what would be done, and why: a line for each stage.

@@ -65,7 +65,6 @@ Start with:  plx realize stage.toml`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
 	cmd.CompletionOptions.DisableDefaultCmd = true
-	cmd.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	cmd.AddCommand(
 		a.catCmd(),
 		a.completionCmd(),
@@ -131,11 +130,11 @@ type signalError struct{ signal syscall.Signal }
 
 func (e *signalError) Error() string { return e.signal.String() }
 
-// interruptible returns a context that ^C and SIGTERM end.
+// interruptible returns a context that ^C, SIGTERM and a closed terminal end.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		if s, ok := <-signals; ok {
 			cancel(&signalError{s.(syscall.Signal)})

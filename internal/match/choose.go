@@ -47,8 +47,9 @@ type Choice struct {
 // A Left is a candidate that was left out, and why: where is false for it, or
 // it lacks a metric.
 type Left struct {
-	Ref store.RRef
-	Why string
+	Ref     store.RRef
+	Why     string
+	NoValue bool // it has no number that it could be ranked by
 }
 
 // A DiffersError says that there are several realizations where only one was
@@ -135,7 +136,7 @@ type ranking struct {
 }
 
 func (r *ranking) leave(c Candidate, why string) {
-	r.choice.Left = append(r.choice.Left, Left{c.Ref, why})
+	r.choice.Left = append(r.choice.Left, Left{Ref: c.Ref, Why: why})
 }
 
 // filter fills the pool with those for whom where holds.
@@ -172,7 +173,7 @@ func (r *ranking) rank(ctx context.Context) error {
 		key, err := r.key(ctx, c.Ref)
 		switch {
 		case errors.Is(err, ErrNoValue):
-			r.leave(c, err.Error())
+			r.choice.Left = append(r.choice.Left, Left{Ref: c.Ref, Why: err.Error(), NoValue: true})
 		case err != nil:
 			return fmt.Errorf("%v: %w", c.Ref, err)
 		default:
@@ -264,7 +265,7 @@ func (r *ranking) chooseExact() error {
 			reason = "it is none of the realizations to choose from: pull or unpack it, or name another"
 		}
 		if reason != "" {
-			absent.Left = append(absent.Left, Left{ref, reason})
+			absent.Left = append(absent.Left, Left{Ref: ref, Why: reason})
 		}
 	}
 	if absent.Left != nil {

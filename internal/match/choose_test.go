@@ -117,9 +117,9 @@ func TestChooseSaysWhoIsLeftOut(t *testing.T) {
 	want := Choice{
 		Lacking: 1,
 		Left: []Left{
-			{r[1], `acc is the text "high", not a number`},
-			{r[2], "not ok == true: ok is false"},
-			{r[3], "there is no acc"},
+			{r[1], `acc is the text "high", not a number`, true},
+			{r[2], "not ok == true: ok is false", false},
+			{r[3], "there is no acc", true},
 		},
 		Keys: map[store.RRef]float64{r[0]: 0.5},
 	}

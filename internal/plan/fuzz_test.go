@@ -57,7 +57,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add(example)
 	f.Add("[[a]]\nb = [{c = '''x''''}, \"\"\"\\\"\"\"\"]\n[a.d]\ne.\"f\\n\" = { g = 1979-05-27 07:32:00, h.i = '' }")
 	f.Fuzz(func(t *testing.T, text string) {
-		if !strings.ContainsAny(text, "\xff\xfe") && !strings.HasPrefix(text, "\xef\xbb\xbf") {
+		if !strings.Contains(text, "\xff") && !strings.Contains(text, "\xfe") && !strings.HasPrefix(text, "\xef\xbb\xbf") {
 			sameKeys(t, text)
 		}
 	})

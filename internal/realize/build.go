@@ -25,6 +25,22 @@ func (t *task) round(ctx context.Context, n int, claimed bool) (fresh int, err e
 	if err != nil {
 		return 0, err
 	}
+	if n == 1 {
+		return t.runAll(ctx, runs, claimed)
+	}
+	end, err := t.g.Store.BeginRound(t.key, runs)
+	if err != nil {
+		return 0, err
+	}
+	fresh, err = t.runAll(ctx, runs, claimed)
+	if ctx.Err() != nil {
+		return fresh, err // the round stays open
+	}
+	return fresh, errors.Join(err, end())
+}
+
+// runAll makes the runs, at once as far as there is room.
+func (t *task) runAll(ctx context.Context, runs []int, claimed bool) (fresh int, err error) {
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
@@ -157,8 +173,14 @@ func (t *task) build(ctx context.Context, run int, claimed bool) (existed bool, 
 		e.Kind = Repeated
 	}
 	t.g.observe(e)
+	if err == nil && len(r.Manifest.Entries()) == 0 && len(t.stage.Derivation.Outputs) == 0 && t.stage.Derivation.Check == "" {
+		t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: errEmpty})
+	}
 	return existed, err
 }
+
+// errEmpty warns of what is most likely a mistake.
+var errEmpty = errors.New(`the result is empty: what is to be kept must be written below "$out", or to an output that the stage declares`)
 
 // isFailure tells a command that failed, or whose result was refused, from a
 // store or machine that did.

@@ -86,12 +86,19 @@ func (g *graph) forecast(ctx context.Context, n *node, before []Forecast, h *his
 	if g.Rebuild[n.stage.Ref] {
 		return Forecast{Verdict: WillBuild, Runs: t.runs(), Reasons: []string{"--rebuild asks for it"}}, nil
 	}
+	if open, err := t.interrupted(); err != nil || len(open) > 0 {
+		why := fmt.Sprintf("a round of runs was interrupted, and %d of them are missing", len(open))
+		return Forecast{Verdict: WillBuild, Runs: len(open), Reasons: []string{why}}, err
+	}
 	verdict := WillReuse
 	if len(foreign) > 0 {
 		verdict = WillAdopt
 	}
 	for _, m := range n.demands {
 		c, err := t.choose(ctx, m)
+		if errors.Is(err, errNoScore) {
+			return Forecast{Verdict: MayBuild, Reasons: []string{fmt.Sprintf("match %v has a script to run first", m)}}, nil
+		}
 		if err != nil {
 			return Forecast{}, err
 		}

@@ -68,9 +68,9 @@ type MatchError struct {
 
 func (e *MatchError) Error() string {
 	if e.Choice.Lacking == 0 {
-		return fmt.Sprintf("%v: match %v: %v", e.Ref, e.Matcher, e.Err)
+		return fmt.Sprintf("stage %s: %v", e.Stage, e.Err)
 	}
-	text := fmt.Sprintf("%v: match %v: %d more needed, with %d there and %d built now: %v", e.Ref, e.Matcher, e.Choice.Lacking, e.Found, e.Built, e.Err)
+	text := fmt.Sprintf("stage %s: match %v: %d more needed, with %d there and %d built now: %v", e.Stage, e.Matcher, e.Choice.Lacking, e.Found, e.Built, e.Err)
 	for _, left := range e.Choice.Left {
 		text += fmt.Sprintf("\n  %v is left out: %s", left.Ref, left.Why)
 	}

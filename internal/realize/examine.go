@@ -102,7 +102,7 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 	}
 	_, err = t.g.Run(ctx, builder.Action{
 		Dir:     st.Dir(),
-		Argv:    append(slices.Clone(t.stage.Derivation.Shell), "-c", script),
+		Argv:    append(scriptShell(t.stage.Derivation), "-c", script),
 		Result:  dir,
 		Outputs: presentOutputs(t.stage.Derivation, m),
 		Config:  config,
@@ -114,12 +114,22 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 	return err
 }
 
+// scriptShell returns the shell for a script that looks at a result. A stage that
+// has no script of its own has no shell; a script of an input's matcher then
+// runs in the shell that stages have by default.
+func scriptShell(d store.Derivation) []string {
+	if len(d.Shell) == 0 {
+		return []string{"sh", "-eu"}
+	}
+	return slices.Clone(d.Shell)
+}
+
 // presentOutputs returns the paths of the outputs; those that are not in the
 // result have none.
 func presentOutputs(d store.Derivation, m store.Manifest) map[string]string {
 	paths := outputPaths(d.Outputs)
 	for name, path := range paths {
-		if _, there := m.Find(path); !there {
+		if _, there := m.Resolve(path); !there {
 			paths[name] = ""
 		}
 	}
@@ -144,7 +154,6 @@ func (t *task) adopt(ctx context.Context, from store.Realization) error {
 		return fmt.Errorf("adopt %v: %w", from.Ref, err)
 	}
 	t.found = append(t.found, r)
-	t.adopted++
-	t.g.observe(Event{Kind: Adopted, Stage: t.stage, Refs: []store.RRef{r.Ref}})
+	t.adopted = append(t.adopted, r.Ref)
 	return nil
 }

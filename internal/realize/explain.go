@@ -98,7 +98,7 @@ func (h *history) differences(t *task, a ancestor) []string {
 	lines = append(lines, tableDifferences("outputs.", outputTable(old.Outputs), outputTable(new.Outputs))...)
 	lines = append(lines, h.sourceDifferences(old.Source, new.Source)...)
 	lines = append(lines, h.inputDifferences(t, a)...)
-	if lines == nil && a.result.Action == t.key {
+	if lines == nil && a.result.Answers(t.key) {
 		return []string{"its earlier results were refused by its promises or its check"}
 	}
 	if lines == nil {

@@ -3,10 +3,8 @@ package realize
 import (
 	"context"
 	"fmt"
-	"path"
 	"runtime"
 	"slices"
-	"strings"
 
 	"plx/internal/builder"
 	"plx/internal/plan"
@@ -101,7 +99,7 @@ func (t *task) show(r store.Realization, in store.Input, outputs map[string]stor
 	paths := []string{}
 	for name, o := range outputs {
 		item.Outputs[name] = ""
-		if _, there := r.Manifest.Find(o.Path); there {
+		if _, there := r.Manifest.Resolve(o.Path); there {
 			item.Outputs[name] = o.Path
 			paths = append(paths, o.Path)
 		}
@@ -109,28 +107,6 @@ func (t *task) show(r store.Realization, in store.Input, outputs map[string]stor
 	if in.Outputs == nil {
 		return item, r.Tree
 	}
-	item.Paths = withLinked(r.Manifest, paths)
+	item.Paths = r.Manifest.Reach(paths)
 	return item, r.Manifest.Narrow(item.Paths).Hash()
-}
-
-// withLinked adds to the paths what the symlinks at or below them lead to: an
-// output that is a link is of no use without its target.
-func withLinked(m store.Manifest, paths []string) []string {
-	slices.Sort(paths)
-	for i := 0; i < len(paths); i++ {
-		for _, e := range m.Narrow(paths[i : i+1]).Entries() {
-			if e.Kind != store.KindSymlink {
-				continue
-			}
-			target := path.Join(path.Dir(e.Path), e.Target)
-			if target != "." && !covered(paths, target) {
-				paths = append(paths, target)
-			}
-		}
-	}
-	return paths
-}
-
-func covered(paths []string, p string) bool {
-	return slices.ContainsFunc(paths, func(q string) bool { return p == q || strings.HasPrefix(p, q+"/") })
 }

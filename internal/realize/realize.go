@@ -160,7 +160,7 @@ type task struct {
 	found   []store.Realization // candidates
 	had     map[int]bool        // run numbers given out here
 	built   int                 // commands run to their end here
-	adopted int                 // results of others made its own here
+	adopted []store.RRef        // results of others made its own here
 	keeps   atomic.Bool         // a failed build has been kept
 	commits sync.Mutex          // guards found while runs are under way
 
@@ -188,10 +188,14 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 	if err := t.find(ctx, true); err != nil {
 		return err
 	}
-	if rebuild {
-		if err := t.rebuild(ctx); err != nil {
-			return err
-		}
+	switch {
+	case rebuild:
+		err = t.rebuild(ctx)
+	case !g.AssertRealized:
+		err = t.complete(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	for _, m := range n.demands {
 		if err := t.satisfy(ctx, m); err != nil {
@@ -235,6 +239,9 @@ func (t *task) reuse(ctx context.Context) (bool, error) {
 	if err != nil || len(foreign) > 0 {
 		return false, err
 	}
+	if open, err := t.interrupted(); err != nil || len(open) > 0 && !t.g.AssertRealized {
+		return false, err
+	}
 	for _, m := range t.demands {
 		c, err := t.choose(ctx, m)
 		if err != nil {
@@ -259,6 +266,9 @@ func (t *task) find(ctx context.Context, adopt bool) error {
 			return err
 		}
 	}
+	if t.adopted != nil {
+		t.g.observe(Event{Kind: Adopted, Stage: t.stage, Refs: t.adopted})
+	}
 	return nil
 }
 
@@ -277,10 +287,14 @@ func (t *task) foreign() ([]store.Realization, error) {
 	if err != nil {
 		return nil, err
 	}
+	unwanted, err := t.g.Store.Unwanted(t.key)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(answers, func(a, b store.Realization) int { return b.Made.Compare(a.Made) })
 	var foreign []store.Realization
 	for _, r := range answers {
-		if !have[r.Tree] && t.g.Store.HasTree(r.Tree) {
+		if !have[r.Tree] && !unwanted[r.Tree] && t.g.Store.HasTree(r.Tree) {
 			have[r.Tree] = true
 			foreign = append(foreign, r)
 		}
@@ -306,7 +320,7 @@ func (t *task) own() ([]store.Realization, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Action == t.key && maps.EqualFunc(r.Context, t.context, slices.Equal) && t.sound(r) {
+		if r.Answers(t.key) && maps.EqualFunc(r.Context, t.context, slices.Equal) && t.sound(r) {
 			own = append(own, r)
 		}
 	}
@@ -332,6 +346,18 @@ func (t *task) choose(ctx context.Context, m match.Matcher) (match.Choice, error
 	return c, nil
 }
 
+// valueless reports whether there are candidates, and none has a value that it
+// could be ranked by.
+func (t *task) valueless(c match.Choice) bool {
+	without := 0
+	for _, left := range c.Left {
+		if left.NoValue {
+			without++
+		}
+	}
+	return without > 0 && without == len(t.found)
+}
+
 // candidates returns what was found, as that of the member of a set.
 func (t *task) candidates(member int) []match.Candidate {
 	candidates := make([]match.Candidate, len(t.found))
@@ -349,6 +375,9 @@ func (t *task) satisfy(ctx context.Context, m match.Matcher) error {
 	}
 	limit := t.built + t.maxRuns(c.Lacking)
 	for c.Lacking > 0 {
+		if t.valueless(c) {
+			return t.unsatisfied(m, c, "no result has the value that it ranks by: more of the same would not, either")
+		}
 		if t.g.AssertRealized {
 			return t.unsatisfied(m, c, "nothing may be built, for that is what --assert-realized says")
 		}
@@ -371,13 +400,39 @@ func (t *task) satisfy(ctx context.Context, m match.Matcher) error {
 	return nil
 }
 
+// interrupted returns the runs that are missing of a round that was not
+// brought to its end: its matcher may be satisfied with what there is, but not
+// as it would have been.
+func (t *task) interrupted() ([]int, error) {
+	if t.runs() == 1 {
+		return nil, nil
+	}
+	open, err := t.g.Store.OpenRound(t.key)
+	return open[:min(len(open), t.runs())], err
+}
+
+// complete makes the runs that an interrupted round lacks. One that fails
+// counts no more than it would have then.
+func (t *task) complete(ctx context.Context) error {
+	open, err := t.interrupted()
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	for _, run := range open {
+		t.had[run] = true
+	}
+	claimed := slices.ContainsFunc(t.demands, t.claim)
+	_, err = t.runAll(ctx, open, claimed)
+	var build *BuildError
+	if err != nil && !errors.As(err, &build) {
+		return err
+	}
+	return t.g.Store.EndRounds(t.key)
+}
+
 // rebuild makes as many new runs as the stage has, even if none is lacking.
 func (t *task) rebuild(ctx context.Context) error {
-	claimed := false
-	for _, m := range t.demands {
-		claimed = claimed || t.claim(m)
-	}
-	_, err := t.round(ctx, t.runs(), claimed)
+	_, err := t.round(ctx, t.runs(), slices.ContainsFunc(t.demands, t.claim))
 	return err
 }
 
@@ -416,7 +471,7 @@ func (t *task) report() error {
 			return err
 		}
 	}
-	if t.built > 0 || t.adopted > 0 {
+	if t.built > 0 || t.adopted != nil {
 		return nil // each has been reported
 	}
 	var chosen []store.RRef

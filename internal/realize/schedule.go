@@ -64,6 +64,9 @@ func (g *graph) work(ctx context.Context, w *walk, keepGoing bool, visit func(co
 		}
 		skipped := w.done(n, err, keepGoing && ctx.Err() == nil)
 		for _, s := range skipped {
+			if ctx.Err() != nil {
+				break
+			}
 			g.observe(Event{Kind: Skipped, Stage: s.stage, Because: s.skip.stage.Name})
 		}
 	}

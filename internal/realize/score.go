@@ -1,7 +1,6 @@
 package realize
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,9 @@ import (
 
 	"plx/internal/store"
 )
+
+// errNoScore says that a script would have to be run, where nothing may be.
+var errNoScore = errors.New("the script of its matcher has not been run on it yet")
 
 // values answers what a matcher asks about the candidates of a task.
 type values struct{ t *task }
@@ -39,7 +41,7 @@ func (v *values) Score(ctx context.Context, ref store.RRef, script string) (floa
 		return 0, err
 	}
 	a := newAction(t.stage.Derivation)
-	a.Script, a.Shell, a.Argv, a.Config, a.Inputs = script, t.stage.Derivation.Shell, nil, nil, nil
+	a.Script, a.Shell, a.Argv, a.Config, a.Inputs = script, scriptShell(t.stage.Derivation), nil, nil, nil
 	a.Source = r.Tree
 	key, err := store.ScoreKey(a)
 	if err != nil {
@@ -49,39 +51,37 @@ func (v *values) Score(ctx context.Context, ref store.RRef, script string) (floa
 		return score, nil
 	}
 	if t.g.AssertRealized {
-		return 0, errors.New("its script has not been run, and --assert-realized runs nothing")
+		return 0, errNoScore
 	}
-	score, err := t.score(ctx, r, script)
+	score, tail, err := t.score(ctx, r, script)
 	if err != nil {
-		return 0, &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Err: fmt.Errorf("match.by script on %v: %w", ref, err)}
+		return 0, &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Err: fmt.Errorf("match.by script on %v: %w", ref, err), Tail: tail}
 	}
 	return score, t.g.Store.KeepScore(key, score)
 }
 
-// score runs the script and reads the number from what it prints.
-func (t *task) score(ctx context.Context, r store.Realization, script string) (float64, error) {
+// score runs the script and reads the number from what it prints, of which it
+// returns the last lines.
+func (t *task) score(ctx context.Context, r store.Realization, script string) (score float64, printed []string, err error) {
 	f, err := os.CreateTemp("", "plx-score-*")
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if err := t.inspect(ctx, script, t.g.Store.TreePath(r.Tree), r.Manifest, nil, f); err != nil {
-		return 0, err
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return 0, err
+	err = t.inspect(ctx, script, t.g.Store.TreePath(r.Tree), r.Manifest, nil, f)
+	if printed = tail(f.Name()); err != nil {
+		return 0, printed, err
 	}
 	last := ""
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); line != "" {
+	for _, line := range printed {
+		if line = strings.TrimSpace(line); line != "" {
 			last = line
 		}
 	}
-	score, err := strconv.ParseFloat(last, 64)
+	score, err = strconv.ParseFloat(last, 64)
 	if err != nil || math.IsNaN(score) {
-		return 0, fmt.Errorf("its last line is %q: want a number", last)
+		return 0, printed, fmt.Errorf("its last line is %q: want a number", last)
 	}
-	return score, lines.Err()
+	return score, nil, nil
 }

@@ -190,6 +190,9 @@ func (st *Staging) Commit(dref DRef, c Context, o Origin) (r Realization, existe
 	if err := s.placeTree(st.Out(), tree); err != nil {
 		return Realization{}, false, fmt.Errorf("%v: %w", r.Ref, err)
 	}
+	if err := s.markBack(o.Action, tree); err != nil {
+		return Realization{}, false, fmt.Errorf("%v: %w", r.Ref, err)
+	}
 	return s.settle(r, func() (extras, error) { return extras{log: st.log, volatile: st.dir + "/volatile"}, nil })
 }
 

@@ -22,10 +22,9 @@ import (
 
 // GCOptions say what [Store.GC] does.
 type GCOptions struct {
-	Keep    []string                    // directories whose symlinks into the store are roots
-	DryRun  bool                        // remove nothing
-	Confirm func(Garbage) (bool, error) // asked before anything is removed; nil: yes
-	Waiting func()                      // called once if other processes must be waited for
+	Keep    []string // directories whose symlinks into the store are roots
+	DryRun  bool     // remove nothing
+	Waiting func()   // called once if other processes must be waited for
 }
 
 // Garbage is what no root reaches.
@@ -46,8 +45,10 @@ func (g Garbage) Empty() bool {
 
 // GC removes what no root reaches, and returns what that was.
 func (s *Store) GC(ctx context.Context, o GCOptions) (Garbage, error) {
-	if err := s.holdAlone(ctx, o.Waiting); err != nil {
-		return Garbage{}, fmt.Errorf("gc: %w", err)
+	if !o.DryRun {
+		if err := s.holdAlone(ctx, o.Waiting); err != nil {
+			return Garbage{}, fmt.Errorf("gc: %w", err)
+		}
 	}
 	g, err := s.gc(ctx, o)
 	if err != nil {
@@ -64,11 +65,6 @@ func (s *Store) gc(ctx context.Context, o GCOptions) (Garbage, error) {
 	g, err := s.garbage(m)
 	if err != nil || o.DryRun {
 		return g, err
-	}
-	if o.Confirm != nil && !g.Empty() {
-		if ok, err := o.Confirm(g); err != nil || !ok {
-			return Garbage{Kept: g.Kept}, err
-		}
 	}
 	if err := s.sweep(ctx, g, m); err != nil {
 		return g, err
@@ -242,16 +238,32 @@ func (s *Store) dropStaleLines(m *marks) error {
 	return nil
 }
 
+// aliveKeys returns the action keys that a kept realization answers.
+func aliveKeys(data []byte, m *marks) map[string]bool {
+	alive := make(map[string]bool)
+	for line := range bytes.Lines(data) {
+		value, key, _ := cutLine(string(line))
+		text, _, _ := strings.Cut(value, "\t")
+		if ref, err := ParseRRef(text); err == nil && m.kept[ref] {
+			alive[key] = true
+		}
+	}
+	return alive
+}
+
 func (s *Store) dropStaleLinesOf(path string, m *marks) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
+	alive := aliveKeys(data, m)
 	var kept []byte
 	for line := range bytes.Lines(data) {
-		value, _, ok := cutLine(string(line))
+		value, key, ok := cutLine(string(line))
 		text, _, _ := strings.Cut(value, "\t")
-		if ref, err := ParseRRef(text); ok && (err != nil || m.kept[ref]) {
+		_, _, _, note := cutNote(value)
+		ref, err := ParseRRef(text)
+		if ok && (m.kept[ref] || err != nil && (!note || alive[key])) {
 			kept = append(kept, line...)
 		}
 	}

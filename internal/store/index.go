@@ -91,6 +91,19 @@ func (s *Store) RealizationsOf(key Hash) ([]Realization, error) {
 	return slices.CompactFunc(found, func(a, b Realization) bool { return a.Ref == b.Ref }), nil
 }
 
+// runsHad returns the numbers of the runs whose results entered the store.
+func runsHad(values []string) map[int]bool {
+	had := make(map[int]bool, len(values))
+	for _, v := range values {
+		ref, text, _ := strings.Cut(v, "\t")
+		run, err := strconv.Atoi(text)
+		if _, refErr := ParseRRef(ref); err == nil && refErr == nil {
+			had[run] = true
+		}
+	}
+	return had
+}
+
 // FreeRuns returns the n smallest numbers, from 1, that no run of the action
 // has had whose result entered the store; removing a result gives no number
 // back until gc.
@@ -99,13 +112,7 @@ func (s *Store) FreeRuns(key Hash, n int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	had := make(map[int]bool, len(values))
-	for _, v := range values {
-		_, text, _ := strings.Cut(v, "\t")
-		if run, err := strconv.Atoi(text); err == nil {
-			had[run] = true
-		}
-	}
+	had := runsHad(values)
 	var free []int
 	for run := 1; len(free) < n; run++ {
 		if !had[run] {

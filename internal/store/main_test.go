@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain lets a test start this binary again as another process that uses a
@@ -34,6 +36,7 @@ var roles = map[string]func(dir string) error{
 	"action": actionRole,
 	"work":   workRole,
 	"commit": commitRole,
+	"fuse":   fuseRole,
 }
 
 func holdRole(dir string) error {
@@ -96,6 +99,21 @@ func commitRole(dir string) error {
 		return err
 	}
 	return s.Close()
+}
+
+// fuseRole does the same, and kills itself on the way: PLX_STORE_FUSE says how
+// far it gets, as part of the time that it takes elsewhere.
+func fuseRole(dir string) error {
+	var part float64
+	if _, err := fmt.Sscan(os.Getenv("PLX_STORE_FUSE"), &part); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := commitRole(dir + "-trial"); err != nil {
+		return err
+	}
+	time.AfterFunc(time.Duration(float64(time.Since(began))*part), func() { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+	return commitRole(dir)
 }
 
 // committed does what a short run of plx does: a source, a derivation, its

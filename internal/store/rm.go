@@ -53,6 +53,11 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 		}
 	}
 	for _, ref := range m.dependentsFirst(refs) {
+		if r, ok := m.records[ref]; ok {
+			if err := s.markGone(r); err != nil {
+				return err
+			}
+		}
 		if len(users[ref]) > 0 {
 			if err := s.place(s.OutPath(ref)+removedSuffix, nil, time.Time{}); err != nil {
 				return err

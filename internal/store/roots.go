@@ -83,6 +83,28 @@ func (s *Store) AddLinkRoot(link string, ref RRef) error {
 	return placeLink(dir+"/.plx-"+rand.Text(), path, s.OutPath(ref))
 }
 
+// AddLinkRoots is [Store.AddLinkRoot] for several results: link-1, link-2, and
+// so on. Links of more results that an earlier call made are removed.
+func (s *Store) AddLinkRoots(link string, refs []RRef) error {
+	for i, ref := range refs {
+		if err := s.AddLinkRoot(fmt.Sprintf("%s-%d", link, i+1), ref); err != nil {
+			return err
+		}
+	}
+	for i := len(refs) + 1; ; i++ {
+		path, err := filepath.Abs(fmt.Sprintf("%s-%d", link, i))
+		if err != nil {
+			return err
+		}
+		if _, inside, err := s.objectOf(path); err != nil || !inside {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("link %s-%d: %w", link, i, err)
+		}
+	}
+}
+
 // AddProjectRoot keeps what the plans in dir, a .plx directory, consist of,
 // for as long as dir is there.
 func (s *Store) AddProjectRoot(dir string) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -18,6 +19,9 @@ const touchEvery = time.Hour
 func (s *Store) Touch(ref RRef) error {
 	path := s.OutPath(ref)
 	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody removed the link; the realization is there without it
+	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", ref, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -169,6 +170,41 @@ func (m Manifest) Find(p string) (Entry, bool) {
 // Resolve returns the entry at the path, or the one that it leads to through
 // symlinks.
 func (m Manifest) Resolve(p string) (Entry, bool) {
+	return m.resolve(p, func(Entry) {})
+}
+
+// Reach returns what must be shown of a tree so that what lies at the paths
+// can be reached: where they lead to, the symlinks on the way there, and
+// likewise for the symlinks below. A path that leads to nothing is left out.
+func (m Manifest) Reach(paths []string) []string {
+	seen := make(map[string]bool)
+	todo := slices.Clone(paths)
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		var passed []string
+		end, ok := m.resolve(p, func(link Entry) { passed = append(passed, link.Path) })
+		if !ok || seen[end.Path] && len(passed) == 0 {
+			continue
+		}
+		for _, link := range passed {
+			seen[link] = true
+		}
+		if seen[end.Path] {
+			continue
+		}
+		seen[end.Path] = true
+		for _, e := range m.Narrow([]string{end.Path}).entries {
+			if e.Kind == KindSymlink {
+				todo = append(todo, e.Path)
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// resolve is [Manifest.Resolve]. It calls pass for each symlink on the way.
+func (m Manifest) resolve(p string, pass func(Entry)) (Entry, bool) {
 	rest, at, links := strings.Split(p, "/"), ".", 0
 	e := Entry{Path: ".", Kind: KindDir}
 	for len(rest) > 0 {
@@ -192,6 +228,7 @@ func (m Manifest) Resolve(p string) (Entry, bool) {
 		if links++; links > maxLinks {
 			return Entry{}, false
 		}
+		pass(e)
 		rest = append(strings.Split(e.Target, "/"), rest...)
 	}
 	return e, true

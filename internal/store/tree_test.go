@@ -111,25 +111,28 @@ func TestTreeHashIgnores(t *testing.T) {
 // where one file ends and the next begins.
 func TestTreeHashCovers(t *testing.T) {
 	changes := map[string]func(map[string]string){
-		"nothing":             func(f map[string]string) {},
-		"a byte":              func(f map[string]string) { f["a"] = "fop" },
-		"another file's":      func(f map[string]string) { f["b"] = "baz" },
-		"a byte more":         func(f map[string]string) { f["dir/c"] = "\x00" },
-		"a newline":           func(f map[string]string) { f["a"] = "foo\n" },
-		"swapped":             func(f map[string]string) { f["a"], f["b"] = f["b"], f["a"] },
-		"a name":              func(f map[string]string) { f["aa"] = f["a"]; delete(f, "a"); f["dir/up"] = "->../b" },
-		"a directory's name":  func(f map[string]string) { f["empties/"] = ""; delete(f, "empty/") },
-		"no empty directory":  func(f map[string]string) { delete(f, "empty/") },
-		"a file more":         func(f map[string]string) { f["empty/x"] = "" },
-		"executable":          func(f map[string]string) { f["a"] = "#!" },
-		"the same, plain":     func(f map[string]string) { f["dir/deep/d"] = "!/bin/sh\n" },
-		"a link's target":     func(f map[string]string) { f["link"] = "->dir/deep/d" },
-		"another spelling":    func(f map[string]string) { f["link"] = "->./dir/c" },
-		"a link, not a file":  func(f map[string]string) { f["b"] = "->a" },
-		"a file, not a dir":   func(f map[string]string) { delete(f, "empty/"); f["empty"] = "" },
-		"an escape, not a lf": func(f map[string]string) { f[`name\nwith newline`] = f["name\nwith newline"]; delete(f, "name\nwith newline") },
-		"no boundary":         func(f map[string]string) { f["ab"] = "foobar"; delete(f, "a"); delete(f, "b"); f["dir/up"] = "->../ab" },
-		"decomposed":          func(f map[string]string) { f["e\u0301"] = f["é"]; delete(f, "é") },
+		"nothing":            func(f map[string]string) {},
+		"a byte":             func(f map[string]string) { f["a"] = "fop" },
+		"another file's":     func(f map[string]string) { f["b"] = "baz" },
+		"a byte more":        func(f map[string]string) { f["dir/c"] = "\x00" },
+		"a newline":          func(f map[string]string) { f["a"] = "foo\n" },
+		"swapped":            func(f map[string]string) { f["a"], f["b"] = f["b"], f["a"] },
+		"a name":             func(f map[string]string) { f["aa"] = f["a"]; delete(f, "a"); f["dir/up"] = "->../b" },
+		"a directory's name": func(f map[string]string) { f["empties/"] = ""; delete(f, "empty/") },
+		"no empty directory": func(f map[string]string) { delete(f, "empty/") },
+		"a file more":        func(f map[string]string) { f["empty/x"] = "" },
+		"executable":         func(f map[string]string) { f["a"] = "#!" },
+		"the same, plain":    func(f map[string]string) { f["dir/deep/d"] = "!/bin/sh\n" },
+		"a link's target":    func(f map[string]string) { f["link"] = "->dir/deep/d" },
+		"another spelling":   func(f map[string]string) { f["link"] = "->./dir/c" },
+		"a link, not a file": func(f map[string]string) { f["b"] = "->a" },
+		"a file, not a dir":  func(f map[string]string) { delete(f, "empty/"); f["empty"] = "" },
+		"an escape, not a lf": func(f map[string]string) {
+			f[`name\nwith newline`] = f["name\nwith newline"]
+			delete(f, "name\nwith newline")
+		},
+		"no boundary": func(f map[string]string) { f["ab"] = "foobar"; delete(f, "a"); delete(f, "b"); f["dir/up"] = "->../ab" },
+		"decomposed":  func(f map[string]string) { f["e\u0301"] = f["é"]; delete(f, "é") },
 	}
 	seen := make(map[Hash]string)
 	for what, change := range changes {
