@@ -358,3 +358,68 @@ func TestOverride(t *testing.T) {
 		}
 	}
 }
+
+// TestArguments has params of modules that refer to each other, and to what a
+// module is given.
+func TestArguments(t *testing.T) {
+	files := map[string]string{
+		"stage.toml": `
+[params]
+n = 2
+s = "a b"
+[use.one]
+file   = "m.toml"
+params = { n = "${stage.two.x.config.n}", name = "<${s}>" }
+bind   = { data = "train[s1=${s},n1=${n}]" }
+[use.two]
+file   = "m.toml"
+params = { n = "${n}" }
+bind   = { data = "train[s1=x,n1=1]" }
+[stage.train]
+matrix = { s1 = ["a b", "x"], n1 = [1, 2] }
+config = { epochs = 7 }
+run    = "train"
+`, "m.toml": "[params]\nn = 1\nname = 'none'\n[require]\ndata = 'd'\n[stage.x]\nrun = 'x'\ninputs = { d = 'data' }\n" +
+			"config = { n = '${n}', name = '${name}', epochs = '${stage.data.config.epochs}' }\n",
+	}
+	c := closureOf(t, files)
+	one := c.Stage("one.x")
+	if d := one.Derivation; d.Config["n"] != int64(2) || d.Config["name"] != "<a b>" || d.Config["epochs"] != int64(7) {
+		t.Errorf("got %+v", d.Config)
+	}
+	if got, want := names(one.Inputs[0].From), `train[s1="a b",n1=2]`; got != want || one.Derivation.Inputs["d"].List {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	files["stage.toml"] = strings.Replace(files["stage.toml"], `params = { n = "${n}" }`, `params = { n = "${stage.one.x.config.n}" }`, 1)
+	_, err := loadFiles(t, files)
+	if err == nil || !strings.Contains(err.Error(), "the value depends on itself") {
+		t.Errorf("got %v, want an error", err)
+	}
+}
+
+// TestMixedSources has a stage whose files come from two directories.
+func TestMixedSources(t *testing.T) {
+	f, err := loadFiles(t, map[string]string{
+		"stage.toml":  "[use.m]\nfile = 'm/m.toml'\n[stage.y]\nextends = 'm.x'\nsrc = { b = 'b.py' }\n[stage.z]\nextends = 'm.x'\nsrc = ['b.py']",
+		"m/m.toml":    "[stage.x]\nrun = 'x'\nsrc = { a = 'a.py', b = 'a.py' }",
+		"m/a.py":      "a",
+		"b.py":        "b",
+		"m/unused.py": "u",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"y": "a=m/a.py b=b.py", "z": "b.py=b.py"} {
+		var got []string
+		for _, file := range f.units[0].families[name].stages[0].src.files {
+			from, err := filepath.Rel(filepath.Dir(f.abs), file.From)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, file.Path+"="+from)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, want %s", name, got, want)
+		}
+	}
+}
