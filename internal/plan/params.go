@@ -156,9 +156,11 @@ func isFloat(v any) bool {
 // checkUsed reports the params that nothing refers to.
 func (p *problems) checkUsed(u *unit) {
 	params := u.params
-	for _, name := range paramNames(params) {
-		// What is overridden is expanded nowhere.
-		if !params[name].used && !mentions(u.root, []string{name}) {
+	unused := slices.DeleteFunc(paramNames(params), func(name string) bool { return params[name].used })
+	// What is overridden is expanded nowhere.
+	overridden := len(unused) > 0 && mentions(u.root, unused)
+	for _, name := range unused {
+		if !overridden || !mentions(u.root, []string{name}) {
 			p.add(params[name].at, "nothing in this file uses the param; write ${%s} where it belongs, or remove it", name)
 		}
 	}
