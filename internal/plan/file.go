@@ -158,6 +158,23 @@ func (p *problems) readDefaults(x *expander, n *node) attributes {
 	return a
 }
 
+// A Param is a param of a stage file or of a module, and its value by now.
+type Param struct {
+	Name  string // with the module's before it, as in base.rate
+	Value any    // canonical
+}
+
+// Params lists the params by name, those of modules after those of the file.
+func (f *File) Params() []Param {
+	var list []Param
+	for _, u := range f.units {
+		for _, name := range sortedKeys(u.params) {
+			list = append(list, Param{u.prefix + name, u.params[name].value})
+		}
+	}
+	return list
+}
+
 // Stages lists the stages, and what is a name for several, in the order of the
 // file; those of modules come after its own.
 func (f *File) Stages() []Summary {
