@@ -49,6 +49,9 @@ func (a *app) rootAdd(ctx context.Context, ref, name string, asJSON bool) error 
 	if !isReference(ref) {
 		return &usageError{fmt.Sprintf("%q is no reference: want dref:<hash>-<name> or rref:<hash>-<derivation hash>-<name>, as plx realize prints them", ref)}
 	}
+	if isReference(name) {
+		return &usageError{fmt.Sprintf("root %q: a name is wanted here; add references one at a time", name)}
+	}
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/") {
 		return &usageError{fmt.Sprintf("root %q: want a name without / that doesn't begin with a dot", name)}
 	}
