@@ -78,6 +78,7 @@ Start with:  plx init`,
 		a.realizeCmd(),
 		a.rmCmd(),
 		a.rootsCmd(),
+		a.schemaCmd(),
 		a.showCmd(),
 		a.versionCmd(),
 	)
