@@ -36,20 +36,20 @@ type catJSON struct {
 func (a *app) cat(ctx context.Context, args []string, asJSON bool) error {
 	docs := []catJSON{}
 	for _, arg := range args {
-		targets, err := a.follow(ctx, arg, true)
+		first, targets, err := a.follow(ctx, arg, true)
 		if err != nil {
 			return err
 		}
 		for _, t := range targets {
 			if !asJSON {
 				if err := t.Write(a.stdout, contents()); err != nil {
-					return unrealized(arg, err)
+					return unrealized(first, err)
 				}
 				continue
 			}
 			var b bytes.Buffer
 			if err := t.Write(&b, contents()); err != nil {
-				return unrealized(arg, err)
+				return unrealized(first, err)
 			}
 			doc := catJSON{Content: b.String()}
 			if !utf8.Valid(b.Bytes()) {

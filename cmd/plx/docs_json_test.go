@@ -57,12 +57,16 @@ func fields(v any, path string, documented, seen map[string]bool) {
 }
 
 const shapesFile = `
+[params]
+n = 1
+
 [stage.data]
 files   = { "a.csv" = "a" }
 outputs = { a = "a.csv" }
 
 [stage.train]
 inputs  = { data = "data" }
+config  = { n = "${n}" }
 outputs = { m = "m", log = { path = "log", volatile = true } }
 run     = 'echo said; echo 1 > "$m"; ln -s m "$out/link"; echo x > "$log"'
 
@@ -80,6 +84,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx cat --json", "cat train.m"},
 	{"plx log --json", "log train"},
 	{"plx ls --json", "ls"},
+	{"plx ls FILE --json", "ls stage.toml"},
 	{"plx ls STAGE --json", "ls train"},
 	{"plx ls RREF --json", "ls TRAIN"},
 	{"plx path --json", "path train"},

@@ -24,7 +24,8 @@ run. The references of the targets are printed, one a line, in order.
 
 FILE ends in .toml or has a / in it. Without FILE, it is that of the last plan
 in this directory, or stage.toml. Without STAGE, the targets are the stages with
-default = true, or else those that no other stage depends on.`,
+default = true, or else those that no other stage depends on. A STAGE may be one
+of a module (base.train), a group, a sweep, or some of its points: train[lr=0.1].`,
 		Example: `  plx instantiate stage.toml
   plx instantiate stage.toml anneal -p maxiter=1000`,
 		RunE: func(cmd *cobra.Command, args []string) error {

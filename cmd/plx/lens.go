@@ -62,20 +62,20 @@ func (a *app) lens(ctx context.Context, f lensFlags, arg string) error {
 	if err != nil {
 		return &usageError{err.Error()}
 	}
-	targets, err := a.follow(ctx, arg, false)
+	first, targets, err := a.follow(ctx, arg, false)
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
 		if err := t.Write(a.stdout, form); err != nil {
-			return unrealized(arg, err)
+			return unrealized(first, err)
 		}
 	}
 	return nil
 }
 
 // unrealized says what to run, if err is that something is not realized.
-func unrealized(arg string, err error) error {
+func unrealized(start string, err error) error {
 	var unmet *realize.MatchError
 	switch {
 	case errors.Is(err, lens.ErrUnrealized):
@@ -83,51 +83,57 @@ func unrealized(arg string, err error) error {
 	default:
 		return err
 	}
-	start, _ := splitLens(arg)
 	return &notFoundError{fmt.Sprintf("%s is not realized yet: run plx realize %s", start, start)}
 }
 
-// splitLens returns START and what follows it.
-func splitLens(arg string) (start, path string) {
+// splitLens returns START and what follows it. The name of a stage may have
+// dots and brackets: base.train[lr=0.1].
+func splitLens(s *store.Store, arg string) (start, path string) {
+	if c, err := currentPlan(s); err == nil && !strings.HasPrefix(arg, "dref:") && !strings.HasPrefix(arg, "rref:") {
+		if start, rest, ok := c.Cut(arg); ok {
+			return start, strings.TrimPrefix(rest, ".")
+		}
+	}
 	if i := strings.IndexAny(arg, ".["); i >= 0 {
 		return arg[:i], strings.TrimPrefix(arg[i:], ".")
 	}
 	return arg, ""
 }
 
-// follow returns what the argument leads to: in a build, from the build. A dref
-// stands for its derivation, or, where files are wanted, for what its matcher
-// chose.
-func (a *app) follow(ctx context.Context, arg string, files bool) ([]lens.Target, error) {
+// follow returns where the argument begins, and what it leads to: in a build,
+// from the build. A dref stands for its derivation, or, where files are wanted,
+// for what its matcher chose.
+func (a *app) follow(ctx context.Context, arg string, files bool) (first string, targets []lens.Target, err error) {
 	if description := os.Getenv("PLX_BUILD"); description != "" {
-		return followInBuild(description, arg)
-	}
-	first, rest := splitLens(arg)
-	path, err := lens.Parse(rest)
-	if err != nil {
-		return nil, &usageError{err.Error()}
+		targets, err = followInBuild(description, arg)
+		return "", targets, err
 	}
 	s, err := a.openStore()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	defer s.Close()
+	first, rest := splitLens(s, arg)
+	path, err := lens.Parse(rest)
+	if err != nil {
+		return first, nil, &usageError{err.Error()}
+	}
 	sub, err := a.lensStart(ctx, s, first, files)
 	if err != nil {
-		return nil, err
+		return first, nil, err
 	}
 	if len(sub.rrefs) == 0 {
 		targets, err := lens.Derivations(s, sub.dref).Follow(path)
-		return targets, unrealized(arg, err)
+		return first, targets, unrealized(first, err)
 	}
-	targets, err := lens.Realizations(s, sub.rrefs...).Follow(path)
+	targets, err = lens.Realizations(s, sub.rrefs...).Follow(path)
 	if is[*lens.NameError](err) && len(sub.rrefs) > 1 {
 		// What all realizations have in common needs no index.
 		if common, err := lens.Derivations(s, sub.dref).Follow(path); err == nil {
-			return common, nil
+			return first, common, nil
 		}
 	}
-	return targets, err
+	return first, targets, err
 }
 
 func followInBuild(description, arg string) ([]lens.Target, error) {

@@ -9,42 +9,112 @@ import (
 	"plx/internal/store"
 )
 
+type lsFlags struct {
+	params []string
+	json   bool
+}
+
 func (a *app) lsCmd() *cobra.Command {
-	var asJSON bool
+	var f lsFlags
 	cmd := &cobra.Command{
-		Use:   "ls [flags] [STAGE|DREF|RREF]",
+		Use:   "ls [flags] [FILE|STAGE|DREF|RREF]",
 		Short: "List stages, realizations, or the files of a result",
 		Long: `Without arguments lists the stages of the current plan: name, reference, number
-of realizations. For a stage or a dref lists its realizations. For an rref
-lists the files of the result: kind (f file, x executable, d directory,
-l symlink), size in bytes, path.`,
+of realizations. For a stage file lists what it defines when sweeps and modules
+are expanded: params with their values, and stages; nothing is written. For a
+stage or a dref lists its realizations. For an rref lists the files of the
+result: kind (f file, x executable, d directory, l symlink), size in bytes,
+path.`,
 		Example: `  plx ls
+  plx ls stage.toml -p maxiter=1000
   plx ls anneal
   plx ls $(plx realize stage.toml report)`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.ls(cmd.Context(), args, asJSON) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.ls(cmd.Context(), f, args) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	paramFlag(cmd, &f.params)
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
-func (a *app) ls(ctx context.Context, args []string, asJSON bool) error {
+func (a *app) ls(ctx context.Context, f lsFlags, args []string) error {
+	if len(args) == 1 && isFile(args[0]) {
+		return a.lsFile(f, args[0])
+	}
+	if len(f.params) > 0 {
+		return &usageError{"-p goes with a stage file"}
+	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	if len(args) == 0 {
-		return a.lsStages(s, asJSON)
+		return a.lsStages(s, f.json)
 	}
 	sub, err := named(s, args[0])
 	if err != nil {
 		return err
 	}
 	if len(sub.rrefs) == 0 {
-		return a.lsRealizations(s, sub.dref, asJSON)
+		return a.lsRealizations(s, sub.dref, f.json)
 	}
-	return a.lsFiles(s, sub.rrefs[0], asJSON)
+	return a.lsFiles(s, sub.rrefs[0], f.json)
+}
+
+type definedJSON struct {
+	Stage       string `json:"stage"`
+	Default     bool   `json:"default"`
+	Description string `json:"description"`
+}
+
+type paramJSON struct {
+	Param string `json:"param"`
+	Value any    `json:"value"`
+}
+
+// lsFile lists what a stage file defines.
+func (a *app) lsFile(f lsFlags, path string) error {
+	given, err := parseParams(f.params)
+	if err != nil {
+		return err
+	}
+	file, err := readFile(request{file: path, params: given})
+	if err != nil {
+		return err
+	}
+	params, stages := []paramJSON{}, []definedJSON{}
+	for _, p := range file.Params() {
+		value := p.Value
+		if date, ok := value.(fmt.Stringer); ok {
+			value = date.String()
+		}
+		params = append(params, paramJSON{p.Name, value})
+	}
+	for _, s := range file.Stages() {
+		stages = append(stages, definedJSON{s.Name, s.Default, s.Description})
+	}
+	if f.json {
+		return a.resultJSON(map[string]any{"params": params, "stages": stages})
+	}
+	for _, p := range params {
+		if err := a.result(fmt.Sprintf("param %s = %s", p.Param, plain(p.Value))); err != nil {
+			return err
+		}
+	}
+	for _, s := range stages {
+		line := "stage " + s.Stage
+		if s.Default {
+			line += " (default)"
+		}
+		if s.Description != "" {
+			line += ": " + s.Description
+		}
+		if err := a.result(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type lsStageJSON struct {

@@ -26,14 +26,14 @@ stays until plx gc finds that nothing needs it.`,
 }
 
 func (a *app) path(ctx context.Context, arg string, asJSON bool) error {
-	targets, err := a.follow(ctx, arg, true)
+	first, targets, err := a.follow(ctx, arg, true)
 	if err != nil {
 		return err
 	}
 	paths := make([]string, len(targets))
 	for i, t := range targets {
 		if paths[i], err = t.Path(); err != nil {
-			return unrealized(arg, err)
+			return unrealized(first, err)
 		}
 	}
 	if asJSON {

@@ -30,7 +30,8 @@ type request struct {
 
 // isFile tells a stage file among arguments.
 func isFile(arg string) bool {
-	return strings.HasSuffix(arg, ".toml") || strings.Contains(arg, "/")
+	name, _, _ := strings.Cut(arg, "[") // a set of stages may have any value in it
+	return strings.HasSuffix(arg, ".toml") || strings.Contains(name, "/")
 }
 
 // parseRequest reads [FILE] [STAGE…|DREF…]. What is not said is taken from

@@ -45,6 +45,7 @@ there is none, stage.toml is. Without STAGE, the targets are the stages with
 default = true, or else those that no other stage depends on.`,
 		Example: `  plx realize stage.toml
   plx realize stage.toml plot -p maxiter=1000 -o plot
+  plx realize 'train[lr=0.1]'      # some points of a sweep
   plx realize --dry-run
   plx realize -j 4 -k
   result=$(plx realize stage.toml report) && plx cat "$result.report"`,
@@ -155,11 +156,13 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 func rebuilds(c *plan.Closure, names []string) (map[store.DRef]bool, error) {
 	refs := make(map[store.DRef]bool, len(names))
 	for _, name := range names {
-		s, err := c.Find(name)
+		stages, err := c.Select(name)
 		if err != nil {
 			return nil, err
 		}
-		refs[s.Ref] = true
+		for _, s := range stages {
+			refs[s.Ref] = true
+		}
 	}
 	return refs, nil
 }

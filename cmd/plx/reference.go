@@ -56,6 +56,9 @@ func notPlanned(err error) error {
 	if !errors.As(err, &missing) {
 		return err
 	}
+	if missing.Err != nil {
+		return &notFoundError{missing.Err.Error()}
+	}
 	text := fmt.Sprintf("the current plan, of %s, has no stage %q", missing.File, missing.Name)
 	if missing.Near != "" {
 		text += fmt.Sprintf("; did you mean %q?", missing.Near)

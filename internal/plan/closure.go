@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"plx/internal/match"
@@ -41,7 +42,9 @@ type Closure struct {
 	wanted  map[*Stage]bool // the targets
 	byName  map[string]*Stage
 	byRef   map[store.DRef]*Stage
+	groups  map[string][]string // the names of the stages in each group
 	origin  origin
+	sources []*source // the files that it was made from
 }
 
 // Stages returns all stages, each after what it depends on. The order is the
@@ -49,13 +52,15 @@ type Closure struct {
 func (c *Closure) Stages() []*Stage { return c.stages }
 
 // Targets returns the stages that are to be realized, in the order in which
-// they were asked for, each once.
+// they were asked for, each once. For a group or a set these are its members,
+// in its order.
 func (c *Closure) Targets() []*Stage { return c.targets }
 
 // Stage returns the stage of the name, or nil if there is none, or several.
 func (c *Closure) Stage(name string) *Stage { return c.byName[name] }
 
-// Lookup returns the stage whose derivation has the address, or nil.
+// Lookup returns the stage whose derivation has the address, the first of them
+// if a module is used twice with the same arguments, or nil.
 func (c *Closure) Lookup(ref store.DRef) *Stage { return c.byRef[ref] }
 
 func newClosure() *Closure {
@@ -65,7 +70,9 @@ func newClosure() *Closure {
 // add appends a stage. A name that two stages have leads to neither.
 func (c *Closure) add(s *Stage) {
 	c.stages = append(c.stages, s)
-	c.byRef[s.Ref] = s
+	if c.byRef[s.Ref] == nil {
+		c.byRef[s.Ref] = s
+	}
 	if _, twice := c.byName[s.Name]; twice {
 		c.byName[s.Name] = nil
 	} else {
@@ -162,11 +169,105 @@ func (w *walker) edge(name string, in store.Input) (Edge, error) {
 	return e, nil
 }
 
-// Find returns the stage of the name. The error is a [NotFoundError].
+// Find returns the stage of the name. It may be a set that has only one member,
+// as train[depth=2,lr=0.10] does. The error is a [NotFoundError].
 func (c *Closure) Find(name string) (*Stage, error) {
-	if s := c.byName[name]; s != nil {
-		return s, nil
+	stages, err := c.Select(name)
+	if err != nil {
+		return nil, err
 	}
+	if len(stages) > 1 {
+		missing := c.missing(name)
+		missing.Err = fmt.Errorf("%s stands for %d stages: name one of them, as in %s", name, len(stages), stages[0].Name)
+		return nil, missing
+	}
+	return stages[0], nil
+}
+
+// Select returns the stages of the name, at least one: a stage, a group, a
+// sweep, or a set of its points, in matrix order. The error is a
+// [NotFoundError].
+func (c *Closure) Select(name string) ([]*Stage, error) {
+	if s := c.byName[name]; s != nil {
+		return []*Stage{s}, nil
+	}
+	if stages := c.group(name); len(stages) > 0 {
+		return stages, nil
+	}
+	r, err := parseRef(name)
+	if err != nil {
+		missing := c.missing(name)
+		if r.set {
+			missing.Err = err
+		}
+		return nil, missing
+	}
+	var stages []*Stage
+	swept := false
+	for _, s := range c.stages {
+		if !strings.HasPrefix(s.Name, r.name+"[") {
+			continue
+		}
+		swept = true
+		if point, err := parseRef(s.Name); err == nil && !r.narrowed && point.has(r.picks) {
+			stages = append(stages, s)
+		}
+	}
+	if len(stages) > 0 {
+		return stages, nil
+	}
+	missing := c.missing(name)
+	if swept {
+		missing.Err = fmt.Errorf("no stage of %s has %s", r.name, strings.Trim(pointName(r.picks), "[]"))
+	}
+	return nil, missing
+}
+
+// Cut takes the name of a stage off the beginning of a text that goes on after
+// it with a dot or an index, as lenses do: the longest name that there is.
+func (c *Closure) Cut(text string) (stage, rest string, ok bool) {
+	for i := len(text); i > 0; i-- {
+		if i < len(text) && text[i] != '.' && text[i] != '[' {
+			continue
+		}
+		if s, err := c.Find(text[:i]); err == nil && (s.Name == text[:i] || text[i-1] == ']') {
+			return text[:i], text[i:], true
+		}
+	}
+	return "", text, false
+}
+
+// group returns the stages in a group, but for those that are not planned.
+func (c *Closure) group(name string) []*Stage {
+	var stages []*Stage
+	for _, member := range c.groups[name] {
+		if s := c.byName[member]; s != nil {
+			stages = append(stages, s)
+		}
+	}
+	return stages
+}
+
+// has tells whether the name of a point has all of the picks.
+func (r ref) has(picks []pick) bool {
+	for _, want := range picks {
+		if !slices.ContainsFunc(r.picks, func(p pick) bool { return p.axis == want.axis && sameValue(p.value, want.value) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameValue tells whether two texts are of one value, as 0.1 and 0.10.
+func sameValue(a, b string) bool {
+	if a == b {
+		return true
+	}
+	text, ok := plainValue(b)
+	return ok && text == a
+}
+
+func (c *Closure) missing(name string) *NotFoundError {
 	names := slices.Sorted(maps.Keys(c.byName))
-	return nil, &NotFoundError{name, c.origin.file, nearest(name, names), names}
+	return &NotFoundError{Name: name, File: c.origin.file, Near: nearest(name, names), Have: names}
 }

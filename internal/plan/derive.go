@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ func (f *File) Instantiate(ctx context.Context, src Sources, targets []string) (
 	}
 	d := deriver{ctx: ctx, src: src, trees: make(map[*sources]store.Hash), made: make(map[*stage]*Stage), c: newClosure()}
 	d.c.origin = origin{file: f.abs, params: f.params, targets: targets}
+	d.c.groups, d.c.sources = f.groups(), slices.Collect(maps.Values(f.load.sources))
 	for _, s := range wanted {
 		made, err := d.visit(s)
 		if err != nil {
@@ -42,8 +44,8 @@ func (f *File) Instantiate(ctx context.Context, src Sources, targets []string) (
 		}
 		d.c.addTarget(made)
 	}
-	if err := d.in(f.path, f.text); err != nil {
-		return nil, err
+	if errs := d.errors(); len(errs) > 0 {
+		return nil, errs
 	}
 	return d.c, nil
 }
@@ -59,14 +61,58 @@ func (f *File) targets(names []string) ([]*stage, error) {
 	}
 	var stages []*stage
 	for _, name := range names {
-		s := f.byName[name]
-		if s == nil {
-			have := slices.Sorted(maps.Keys(f.byName))
-			return nil, &NotFoundError{name, f.path, nearest(name, have), have}
+		some, err := f.target(name)
+		if err != nil {
+			return nil, err
 		}
-		stages = append(stages, s)
+		stages = append(stages, some...)
 	}
 	return stages, nil
+}
+
+// target returns the stages of a name: one, a group, a sweep, or a set.
+func (f *File) target(name string) ([]*stage, error) {
+	have := f.units[0].defined()
+	slices.Sort(have)
+	missing := &NotFoundError{Name: name, File: f.path, Have: have}
+	r, err := parseRef(name)
+	if err != nil || r.narrowed {
+		missing.Near = nearest(name, have)
+		if r.set {
+			missing.Err = err
+		}
+		return nil, missing
+	}
+	is, err := new(problems).find(f.units[0], r)
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		missing.Near = nearest(r.name, have)
+		return nil, missing
+	}
+	if err != nil {
+		missing.Err = err
+		return nil, missing
+	}
+	if is.family.group != nil {
+		return f.load.all(is.family), nil
+	}
+	return is.stages, nil
+}
+
+// groups returns the names of the stages in each group.
+func (f *File) groups() map[string][]string {
+	groups := make(map[string][]string)
+	for _, family := range f.families {
+		if family.group == nil {
+			continue
+		}
+		names := []string{}
+		for _, s := range f.load.all(family) {
+			names = append(names, s.name)
+		}
+		groups[family.name] = names
+	}
+	return groups
 }
 
 // A deriver makes derivations of stages. What is wrong with the stage file it
@@ -87,13 +133,16 @@ func (d *deriver) visit(s *stage) (*Stage, error) {
 	}
 	inputs, edges := make(map[string]store.Input, len(s.inputs)), make([]Edge, 0, len(s.inputs))
 	for _, e := range s.inputs {
-		from, err := d.visit(e.stage)
-		if err != nil {
-			return nil, err
+		from := make([]*Stage, len(e.stages))
+		for i, s := range e.stages {
+			var err error
+			if from[i], err = d.visit(s); err != nil {
+				return nil, err
+			}
 		}
 		d.checkExact(e, from)
-		edges = append(edges, Edge{e.name, []*Stage{from}, e.match})
-		inputs[e.name] = e.input(from.Ref)
+		edges = append(edges, Edge{e.name, from, e.match})
+		inputs[e.name] = e.input(from)
 	}
 	if d.ctx.Err() != nil {
 		return nil, context.Cause(d.ctx)
@@ -110,20 +159,27 @@ func (d *deriver) visit(s *stage) (*Stage, error) {
 
 // checkExact reports results that an input names and that are not of the
 // derivation that it now draws on.
-func (d *deriver) checkExact(e *edge, from *Stage) {
+func (d *deriver) checkExact(e *edge, from []*Stage) {
 	if e.match == nil {
 		return
 	}
 	for _, ref := range e.match.Exact() {
-		if ref.DRef() != from.Ref {
-			d.add(e.matchAt.child("exact"), "%v is no result of stage %s as it is now, which is %v", ref, from.Name, from.Ref)
+		switch {
+		case slices.ContainsFunc(from, func(s *Stage) bool { return s.Ref == ref.DRef() }):
+		case e.set:
+			d.add(e.matchAt.child("exact"), "%v is no result of a stage in %v as they are now", ref, e.from)
+		default:
+			d.add(e.matchAt.child("exact"), "%v is no result of stage %s as it is now, which is %v", ref, from[0].Name, from[0].Ref)
 		}
 	}
 }
 
 // input returns what a derivation says of an input.
-func (e *edge) input(from store.DRef) store.Input {
-	in := store.Input{From: []store.DRef{from}, File: e.file, List: e.list}
+func (e *edge) input(from []*Stage) store.Input {
+	in := store.Input{From: make([]store.DRef, len(from)), File: e.file, List: e.list}
+	for i, place := range e.canonicalOrder() {
+		in.From[place] = from[i].Ref
+	}
 	if e.outputs != nil {
 		in.Outputs = e.shown
 	}
@@ -133,12 +189,27 @@ func (e *edge) input(from store.DRef) store.Input {
 	return in
 }
 
+// canonicalOrder returns the places that the stages of the input have where
+// the order of the axes doesn't count.
+func (e *edge) canonicalOrder() []int {
+	order := make([]int, len(e.stages))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(e.stages[i].rank, e.stages[j].rank) })
+	places := make([]int, len(order))
+	for place, i := range order {
+		places[i] = place
+	}
+	return places
+}
+
 func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error) {
 	drv := store.Derivation{
-		Name: s.name, Kind: store.ActionImport,
+		Name: s.at.key, Kind: store.ActionImport,
 		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
 		Config: s.config, Env: s.env, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
-		Match: s.canonicalMatch(), Fetch: s.fetch,
+		Match: s.canonicalMatch(), Fetch: s.fetch, Always: s.always,
 	}
 	switch s.action {
 	case "run":

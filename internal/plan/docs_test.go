@@ -36,9 +36,14 @@ func section(t *testing.T, text, heading string) string {
 func TestPageHasKeys(t *testing.T) {
 	text := readPage(t)
 	row := regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)`(?:, or)? \\|")
+	for _, heading := range []string{"### params", "### defaults", "### use", "### require"} {
+		if !strings.Contains(section(t, text, heading), "```toml") {
+			t.Errorf("%s: no example", heading)
+		}
+	}
 	for heading, known := range map[string]keys{
 		"## Keys of the file": fileKeys, "### defaults": defaultsKeys, "## Keys of a stage": stageKeys,
-		"### inputs": inputKeys, "### outputs": outputKeys, "### import": importKeys, "### fetch": fetchKeys,
+		"### use": useKeys, "### inputs": inputKeys, "### outputs": outputKeys, "### import": importKeys, "### fetch": fetchKeys,
 	} {
 		var got []string
 		for _, m := range row.FindAllStringSubmatch(section(t, text, heading), -1) {
@@ -58,7 +63,7 @@ func TestPageHasKeys(t *testing.T) {
 
 func TestPageHasRefusedKeys(t *testing.T) {
 	refused := section(t, readPage(t), "## Not in this version")
-	for what, known := range map[string]keys{"of the file": fileKeys, "of defaults": defaultsKeys, "of a stage": stageKeys} {
+	for what, known := range map[string]keys{"of defaults": defaultsKeys, "of a stage": stageKeys} {
 		_, list, ok := strings.Cut(refused, "- "+what+": ")
 		if !ok {
 			t.Fatalf("no list %q", what)
@@ -82,7 +87,10 @@ func TestPageExamples(t *testing.T) {
 	if len(blocks) < len(stageKeys.names()) {
 		t.Fatalf("only %d examples", len(blocks))
 	}
-	files := map[string]string{"common/main.py": "", "p/lib/x.py": "", "p/include/x.h": ""}
+	files := map[string]string{
+		"common/main.py": "", "p/fit.toml": "[params]\nrate = 0.5\n[require]\ndata = 'a table'\n[stage.fit]\nrun = 'x'\n" +
+			"config = { rate = '${rate}' }\ninputs = { data = 'data' }\noutputs = { model = 'm' }",
+		"p/lib/x.py": "", "p/include/x.h": ""}
 	for _, name := range []string{"mkparams.py", "anneal.py", "anneal", "plot.py", "query", "train", "words.txt", "data.csv", "fit", "score", "Makefile"} {
 		files["p/"+name] = name
 	}

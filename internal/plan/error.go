@@ -15,11 +15,12 @@ type SyntaxError struct {
 	Column int    // from 1, in characters
 	Key    string // as in stage.anneal.inputs.start; empty if the file is no TOML
 	Err    error
+	Uses   string // where the uses stand that lead to a module, as in "stage.toml:3: use.base → "
 }
 
 func (e SyntaxError) Error() string {
 	var b strings.Builder
-	b.WriteString(e.File)
+	b.WriteString(e.Uses + e.File)
 	if e.Line > 0 {
 		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
 	}
@@ -70,9 +71,13 @@ type NotFoundError struct {
 	File string   // the path of the stage file
 	Near string   // a stage that there is, with a name like it; may be empty
 	Have []string // the stages that there are
+	Err  error    // why there is no such stage; nil: nothing has its name
 }
 
 func (e *NotFoundError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
 	text := fmt.Sprintf("%s: unknown stage %q%s", e.File, e.Name, didYouMean(e.Near))
 	if e.Near == "" && len(e.Have) > 0 && len(e.Have) <= 20 {
 		text += "; the stages are " + strings.Join(e.Have, ", ")
@@ -96,28 +101,36 @@ func (p *problems) add(at *node, format string, args ...any) {
 	p.list = append(p.list, problem{at, fmt.Errorf(format, args...)})
 }
 
-// in returns the problems as [Errors], with their places in the text of the
-// file, or nil if there are none.
-func (p *problems) in(file, text string) error {
-	if len(p.list) == 0 {
-		return nil
-	}
-	places := locate(text)
+// errors returns the problems as [Errors], with their places, or nil if there
+// are none. What is wrong in a module is said once, however often it is used.
+func (p *problems) errors() Errors {
 	errs := make(Errors, len(p.list))
+	located := make(map[*source]places)
+	uses := make(map[*unit]string)
+	order := make(map[string]int)
 	for i, one := range p.list {
-		errs[i] = SyntaxError{File: file, Key: one.at.path(), Err: one.err}
-		errs[i].Line, errs[i].Column = places.of(one.at)
+		u := one.at.in()
+		order[u.src.shown] = u.src.order
+		chain, ok := uses[u]
+		if !ok {
+			chain = usesText(u, located)
+			uses[u] = chain
+		}
+		errs[i] = SyntaxError{File: u.src.shown, Key: one.at.path(), Err: one.err, Uses: chain}
+		errs[i].Line, errs[i].Column = u.src.places(located).of(one.at)
 	}
-	return sorted(errs)
+	return sorted(errs, order)
 }
 
-// sorted orders the errors and drops what stands twice.
-func sorted(errs Errors) Errors {
+// sorted orders the errors, and drops what stands twice.
+func sorted(errs Errors, files map[string]int) Errors {
 	slices.SortStableFunc(errs, func(a, b SyntaxError) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Err.Error(), b.Err.Error()))
 	})
-	return slices.CompactFunc(errs, func(a, b SyntaxError) bool { return a.Error() == b.Error() })
+	return slices.CompactFunc(errs, func(a, b SyntaxError) bool {
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Key == b.Key && a.Err.Error() == b.Err.Error()
+	})
 }
 
 // maxGuesses is how many names suggestions are sought among in one file:

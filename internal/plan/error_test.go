@@ -152,7 +152,7 @@ func TestGivenParams(t *testing.T) {
 			}
 			continue
 		}
-		if got := f.byName["x"].config[tt.key]; got != tt.value {
+		if got := f.units[0].families["x"].stages[0].config[tt.key]; got != tt.value {
 			t.Errorf("%s: got %T %v, want %v", tt.given, got, got, tt.value)
 		}
 	}

@@ -1,8 +1,9 @@
 // Package plan owns the way from a stage file to what is to be realized: stage
 // file, stages, derivations, closure.
 //
-//  1. [Load] reads the TOML, puts values for ${name}, reads each stage, and
-//     connects them. It looks at files, but for their contents. All that is
+//  1. [Load] reads the TOML of the file and of the modules that it uses, makes
+//     stages of what extends others, puts values for ${name}, reads each stage
+//     at each point of its sweep, and connects them. It looks at files, but for their contents. All that is
 //     wrong is reported at once, each with its place; nothing is written.
 //  2. [File.Instantiate] takes the source files of the targets, and of what
 //     they depend on, into a store, and makes a derivation of each stage, with
@@ -14,11 +15,10 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 )
 
 // Options is what a stage file is read with.
@@ -31,14 +31,16 @@ type Options struct {
 	Reserved func(name string) bool
 }
 
-// A File is a stage file that has been read and found right.
+// A File is a stage file that has been read and found right, with the modules
+// that it uses.
 type File struct {
-	path   string // as given
-	abs    string
-	text   string
-	params map[string]string // as given
-	stages []*stage          // in the order of the file
-	byName map[string]*stage
+	path     string // as given
+	abs      string
+	params   map[string]string // as given
+	units    []*unit           // the file, and each use of a module
+	families []*family         // what they define, in their order
+	stages   []*stage
+	load     *loader
 }
 
 // A Summary is what a list of stages shows of one.
@@ -60,57 +62,85 @@ func Load(path string, opts Options) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stage file %s: %v", path, err)
 	}
-	f := &File{path: path, abs: abs, text: string(data), params: opts.Params, byName: make(map[string]*stage)}
-	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
-		f.text = strings.TrimPrefix(f.text, mark) // as the toml package does
-	}
-	if err := f.read(opts); err != nil {
+	f := &File{path: path, abs: abs, params: opts.Params}
+	if err := f.read(string(data), opts); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *File) read(opts Options) error {
-	root, order, err := decode(f.path, f.text)
+func (f *File) read(text string, opts Options) error {
+	p := new(problems)
+	l := &loader{problems: p, file: f, sources: make(map[string]*source), disks: make(map[string]*disk)}
+	l.x = &expander{loader: l, values: make(map[string]configValue)}
+	f.load = l
+	src, err := l.parse(f.path, text)
 	if err != nil {
 		return err
 	}
-	p := new(problems)
-	p.known(root, fileKeys)
-	params := p.readParams(root.get("params"))
-	given := p.setParams(params, opts.Params)
-	f.readStages(p, root, order, params)
-	p.checkUsed(params)
+	src.abs = f.abs
+	real, err := filepath.EvalSymlinks(f.abs)
+	if err != nil {
+		real = f.abs
+	}
+	l.sources[real] = src
+	u := &unit{src: src}
+	l.load(u)
+	given := p.setParams(u.params, opts.Params)
+	for _, required := range u.requires {
+		p.add(required.at, "the file is a module that must be given a stage here, %s: use it from another, with bind", required.what)
+	}
+	l.readUnits()
 	reserved := opts.Reserved
 	if reserved == nil {
 		reserved = func(string) bool { return false }
 	}
-	f.resolve(p, reserved)
-	var errs Errors
-	errors.As(p.in(f.path, f.text), &errs)
-	if errs = append(given, errs...); len(errs) > 0 {
+	f.resolve(l, reserved)
+	if errs := append(append(given, l.broken...), p.errors()...); len(errs) > 0 {
 		return errs
 	}
 	return nil
 }
 
-// readStages reads [defaults] and [stage].
-func (f *File) readStages(p *problems, root *node, order []string, params map[string]*param) {
-	stages := root.child("stage")
-	x := &expander{problems: p, params: params, names: paramNames(params), stages: stages, stageNames: order, values: make(map[string]configValue)}
-	defaults := p.readDefaults(x, root.get("defaults"))
+// readUnits reads [defaults] and [stage] of each unit.
+func (l *loader) readUnits() {
+	for _, u := range l.file.units {
+		u.defaults = l.readDefaults(l.x, u.root.get("defaults"))
+		for _, required := range u.requires {
+			if required.bind != nil {
+				required.bind = required.bind.with(l.x.ref(required.bind))
+			}
+		}
+		l.checkOverrides(u)
+		for _, name := range paramNames(u.params) {
+			l.x.param(u.params[name])
+		}
+	}
+	for _, u := range l.file.units {
+		l.readStages(u)
+	}
+	for _, u := range l.file.units {
+		l.checkUsed(u)
+	}
+}
+
+// readStages reads [stage].
+func (l *loader) readStages(u *unit) {
+	stages := u.root.child("stage")
 	if stages.value == nil {
-		p.add(root, "there is no stage; want at least one [stage.NAME]")
+		if len(u.src.uses) == 0 {
+			l.add(u.root, "there is no stage; want at least one [stage.NAME]")
+		}
 		return
 	}
-	if _, ok := as[map[string]any](p, stages, "a table"); !ok {
+	if _, ok := as[map[string]any](l.problems, stages, "a table"); !ok {
 		return
 	}
-	d := newDisk(filepath.Dir(f.abs))
-	for _, name := range order {
-		s := p.readStage(x.stage(stages.child(name)), defaults, d)
-		f.stages = append(f.stages, s)
-		f.byName[name] = s
+	for _, name := range u.src.stages {
+		f := l.readFamily(u, name)
+		u.families[name] = f
+		l.file.families = append(l.file.families, f)
+		l.file.stages = append(l.file.stages, f.stages...)
 	}
 }
 
@@ -128,15 +158,39 @@ func (p *problems) readDefaults(x *expander, n *node) attributes {
 	return a
 }
 
-// Stages lists the stages in the order of the file.
+// A Param is a param of a stage file or of a module, and its value by now.
+type Param struct {
+	Name  string // with the module's before it, as in base.rate
+	Value any    // canonical
+}
+
+// Params lists the params by name, those of modules after those of the file.
+func (f *File) Params() []Param {
+	var list []Param
+	for _, u := range f.units {
+		for _, name := range sortedKeys(u.params) {
+			list = append(list, Param{u.prefix + name, u.params[name].value})
+		}
+	}
+	return list
+}
+
+// Stages lists the stages, and what is a name for several, in the order of the
+// file; those of modules come after its own.
 func (f *File) Stages() []Summary {
 	isDefault := make(map[*stage]bool)
 	for _, s := range f.defaultTargets() {
 		isDefault[s] = true
 	}
-	list := make([]Summary, len(f.stages))
-	for i, s := range f.stages {
-		list[i] = Summary{s.name, s.description, isDefault[s]}
+	var list []Summary
+	for _, family := range f.families {
+		if family.group != nil {
+			about := family.about
+			list = append(list, Summary{about.name, about.description, about.isDefault != nil && *about.isDefault})
+		}
+		for _, s := range family.stages {
+			list = append(list, Summary{s.name, s.description, isDefault[s]})
+		}
 	}
 	return list
 }
@@ -144,23 +198,43 @@ func (f *File) Stages() []Summary {
 // defaultTargets returns the stages that say they are default targets; without
 // any, those that nothing depends on and that don't say they are none.
 func (f *File) defaultTargets() []*stage {
-	var said, leaves []*stage
 	needed := make(map[*stage]bool)
 	for _, s := range f.stages {
 		for _, e := range s.inputs {
-			needed[e.stage] = true
+			for _, from := range e.stages {
+				needed[from] = true
+			}
 		}
 	}
-	for _, s := range f.stages {
-		switch {
-		case s.isDefault != nil && *s.isDefault:
-			said = append(said, s)
-		case s.isDefault == nil && !needed[s]:
-			leaves = append(leaves, s)
+	return f.defaultsOf(f.units[0], needed)
+}
+
+// defaultsOf returns the default targets of a unit. What a module says is to be
+// made by default is not, if only something outside of it needs it.
+func (f *File) defaultsOf(u *unit, needed map[*stage]bool) []*stage {
+	var said, leaves []*stage
+	for _, name := range u.src.stages {
+		family := u.families[name]
+		if family == nil {
+			continue
+		}
+		about := append(slices.Clone(family.stages), family.about)[0]
+		for _, s := range f.load.all(family) {
+			switch {
+			case about.isDefault != nil && *about.isDefault:
+				said = append(said, s)
+			case about.isDefault == nil && family.group == nil && !needed[s]:
+				leaves = append(leaves, s)
+			}
 		}
 	}
 	if len(said) > 0 {
 		return said
+	}
+	for _, name := range u.src.uses {
+		if module := u.uses[name]; module != nil {
+			leaves = append(leaves, slices.DeleteFunc(f.defaultsOf(module, needed), func(s *stage) bool { return needed[s] })...)
+		}
 	}
 	return leaves
 }

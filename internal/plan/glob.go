@@ -132,13 +132,26 @@ func (d *disk) abs(p string) string {
 	return path.Join(d.dir, p)
 }
 
+// list returns what is in a directory. A store is no source: whoever keeps one
+// in the project would have it taken into itself.
 func (d *disk) list(dir string) ([]fs.DirEntry, error) {
 	l, ok := d.lists[dir]
 	if !ok {
 		l.entries, l.err = os.ReadDir(dir)
+		if isStore(l.entries) {
+			l.entries = nil
+		}
 		d.lists[dir] = l
 	}
 	return l.entries, l.err
+}
+
+// isStore tells a store by the names at its top.
+func isStore(entries []fs.DirEntry) bool {
+	has := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+	}
+	return has("version") && has("drv") && has("tree") && has("action")
 }
 
 // stat follows links.

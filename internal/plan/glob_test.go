@@ -79,7 +79,7 @@ func sourcePaths(t *testing.T, dir, src string) string {
 		return "! " + err.(Errors)[0].Err.Error()
 	}
 	var paths []string
-	for _, file := range f.byName["x"].src.files {
+	for _, file := range f.units[0].families["x"].stages[0].src.files {
 		paths = append(paths, file.Path)
 		if _, err := os.Stat(file.From); err != nil || !filepath.IsAbs(file.From) {
 			t.Errorf("%s: from %s: %v", file.Path, file.From, err)

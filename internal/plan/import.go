@@ -16,10 +16,11 @@ type imported struct {
 	sha256   string // of a file, in hex; empty: not pinned
 }
 
-func (p *problems) readImport(n *node, d *disk) imported {
+func (p *problems) readImport(n *node) imported {
 	if n == nil {
 		return imported{}
 	}
+	d := n.in().disk
 	im := imported{at: n}
 	switch n.value.(type) {
 	case string:

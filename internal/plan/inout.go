@@ -174,16 +174,21 @@ func (p *problems) readInputTable(e *edge, n *node) {
 	}
 }
 
+// narrow has the input show one output only, which n names.
+func (e *edge) narrow(output string, n *node) {
+	e.file, e.shown, e.outputs = true, []string{output}, []*node{n}
+}
+
 // readFrom takes "stage" or "stage:output" apart.
 func (p *problems) readFrom(e *edge, n *node) {
 	text := n.value.(string)
-	stage, output, narrowed := strings.Cut(text, ":")
-	if stage == "" || narrowed && output == "" {
-		p.add(n, `want "stage" or "stage:output", have %q`, text)
+	r, err := parseRef(text)
+	if err != nil {
+		p.add(n, "%v", err)
 		return
 	}
-	e.from = stage
-	if narrowed {
-		e.file, e.shown, e.outputs = true, []string{output}, []*node{n}
+	e.from = r
+	if r.narrowed {
+		e.narrow(r.output, n)
 	}
 }

@@ -14,7 +14,7 @@ type keys map[string]bool
 
 var fileKeys = keys{
 	"params": true, "defaults": true, "stage": true,
-	"use": false, "require": false,
+	"use": true, "require": true,
 }
 
 var defaultsKeys = keys{
@@ -26,11 +26,16 @@ var stageKeys = keys{
 	"run": true, "fetch": true, "files": true, "import": true,
 	"inputs": true, "config": true, "outputs": true, "metrics": true, "src": true, "check": true,
 	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
-	"description": true, "default": true,
-	"group":  false,
-	"matrix": false, "exclude": false, "include": false, "extends": false,
-	"always": false, "tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"description": true, "default": true, "always": true, "group": true,
+	"matrix": true, "exclude": true, "include": true,
+	"extends": true, "without": true,
+	"tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
 }
+
+// groupKeys are the keys that mean something in a group.
+var groupKeys = []string{"group", "description", "default"}
+
+var useKeys = keys{"file": true, "params": true, "bind": true, "override": true}
 
 var inputKeys = keys{"stage": true, "outputs": true, "match": true, "list": true}
 
@@ -45,7 +50,7 @@ var fetchKeys = keys{
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.
-var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match"}
+var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include"}
 
 // scriptKeys are the keys of a stage that say something about any process.
 var scriptKeys = []string{"env", "passenv", "timeout"}

@@ -18,11 +18,43 @@ import (
 )
 
 // A node is a value of a stage file and the way to it. The root has no way.
+//
+// Where a table was put together from several, or its strings were expanded,
+// a value in it may be a *node: that is where it was written.
 type node struct {
 	up    *node
 	key   string // the last step of the way, in a table
 	index int    // the last step, in an array, from 0; -1 in a table
 	value any
+	unit  *unit // of the root
+}
+
+// in returns what the node was read in.
+func (n *node) in() *unit {
+	for n.up != nil {
+		n = n.up
+	}
+	return n.unit
+}
+
+// with returns the node with another value.
+func (n *node) with(value any) *node { return &node{n.up, n.key, n.index, value, n.unit} }
+
+// below returns the node of what a key of the table has.
+func (n *node) below(key string, v any) *node {
+	if placed, ok := v.(*node); ok {
+		return placed
+	}
+	return &node{up: n, key: key, index: -1, value: v}
+}
+
+// kept returns what a table has that is made from n, and that has v where n
+// has the child.
+func (n *node) kept(child *node, v any) any {
+	if child.up == n {
+		return v
+	}
+	return child.with(v)
 }
 
 // unknown stands for a value that could not be had, for which there is an
@@ -32,7 +64,7 @@ type unknown struct{}
 // child returns the value of a key, nil if there is none.
 func (n *node) child(key string) *node {
 	table, _ := n.value.(map[string]any)
-	return &node{n, key, -1, table[key]}
+	return n.below(key, table[key])
 }
 
 // get returns the node of a key, or nil if there is none.
@@ -42,7 +74,7 @@ func (n *node) get(key string) *node {
 	if !ok {
 		return nil
 	}
-	return &node{n, key, -1, v}
+	return n.below(key, v)
 }
 
 // item returns the value at an index, nil if there is none.
@@ -51,7 +83,7 @@ func (n *node) item(i int) *node {
 	if list, ok := n.value.([]any); ok && i < len(list) {
 		v = list[i]
 	}
-	return &node{n, "", i, v}
+	return &node{up: n, index: i, value: v}
 }
 
 // items returns the elements of an array.
@@ -75,7 +107,7 @@ func (n *node) children() []*node {
 	table, _ := n.value.(map[string]any)
 	nodes := make([]*node, 0, len(table))
 	for _, key := range slices.Sorted(maps.Keys(table)) {
-		nodes = append(nodes, &node{n, key, -1, table[key]})
+		nodes = append(nodes, n.below(key, table[key]))
 	}
 	return nodes
 }
@@ -96,22 +128,37 @@ func (n *node) path() string {
 	}
 }
 
-// decode reads TOML. It returns the names of the tables in [stage], in their
-// order. The error is Errors.
-func decode(file, text string) (root *node, stages []string, err error) {
-	var table map[string]any
-	md, err := toml.NewDecoder(strings.NewReader(text)).Decode(&table)
+// decode reads TOML. The error is Errors.
+func decode(file, text string) (*source, error) {
+	src := &source{shown: file, text: text, axes: make(map[string][]string)}
+	md, err := toml.NewDecoder(strings.NewReader(text)).Decode(&src.table)
 	if err != nil {
-		return nil, nil, syntaxError(file, text, err)
+		return nil, syntaxError(file, text, err)
 	}
-	seen := make(map[string]bool)
 	for _, key := range md.Keys() {
-		if len(key) > 1 && key[0] == "stage" && !seen[key[1]] {
-			seen[key[1]] = true
-			stages = append(stages, key[1])
+		switch {
+		case len(key) > 1 && key[0] == "stage":
+			src.stages = append(src.stages, key[1])
+		case len(key) > 1 && key[0] == "use":
+			src.uses = append(src.uses, key[1])
+		}
+		if len(key) > 3 && key[len(key)-2] == "matrix" {
+			matrix := key[:len(key)-1].String()
+			src.axes[matrix] = append(src.axes[matrix], key[len(key)-1])
 		}
 	}
-	return &node{index: -1, value: table}, stages, nil
+	src.stages, src.uses = unique(src.stages), unique(src.uses)
+	return src, nil
+}
+
+// unique drops what stands a second time.
+func unique(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(name string) bool {
+		twice := seen[name]
+		seen[name] = true
+		return twice
+	})
 }
 
 // syntaxError finds the place of what the toml package says. Its own columns
@@ -251,7 +298,7 @@ func (p *problems) canonical(n *node) any {
 		list := plainList(v)
 		out := make([]any, len(list))
 		for i := range list {
-			out[i] = p.canonical(&node{n, "", i, list[i]})
+			out[i] = p.canonical(&node{up: n, index: i, value: list[i]})
 		}
 		return out
 	case map[string]any:

@@ -14,6 +14,8 @@ type param struct {
 	at    *node
 	value any // canonical
 	used  bool
+	arg   *node // what a use gives it; nil: nothing
+	given bool  // value is that of arg
 }
 
 // readParams reads the table of params, which may be missing.
@@ -35,7 +37,7 @@ func (p *problems) readParams(n *node) map[string]*param {
 // paramValue reads the default of a param. It can't refer to other params,
 // but has "$${" for "${" like all strings.
 func (p *problems) paramValue(n *node) any {
-	none := expander{problems: p}
+	none := expander{loader: &loader{problems: p}}
 	if !hasTemplate(n.value) {
 		return p.canonical(n)
 	}
@@ -44,7 +46,7 @@ func (p *problems) paramValue(n *node) any {
 	if len(p.list) > before {
 		return unknown{}
 	}
-	return p.canonical(&node{n.up, n.key, n.index, v})
+	return p.canonical(n.with(v))
 }
 
 // expandLiteral is expand for where no name is known.
@@ -66,7 +68,7 @@ func (x *expander) expandLiteral(n *node) any {
 	case []any, []map[string]any:
 		list := slices.Clone(plainList(v))
 		for i := range list {
-			list[i] = x.expandLiteral(&node{n, "", i, list[i]})
+			list[i] = x.expandLiteral(&node{up: n, index: i, value: list[i]})
 		}
 		return list
 	default:
@@ -110,7 +112,7 @@ func (p *problems) readGiven(param *param, text string) (any, error) {
 		raw = text
 	}
 	var own problems
-	value := own.canonical(&node{param.at.up, param.at.key, -1, raw})
+	value := own.canonical(param.at.with(raw))
 	if len(own.list) > 0 {
 		return nil, own.list[0].err
 	}
@@ -152,12 +154,18 @@ func isFloat(v any) bool {
 }
 
 // checkUsed reports the params that nothing refers to.
-func (p *problems) checkUsed(params map[string]*param) {
-	for _, name := range paramNames(params) {
-		if !params[name].used {
+func (p *problems) checkUsed(u *unit) {
+	params := u.params
+	unused := slices.DeleteFunc(paramNames(params), func(name string) bool { return params[name].used })
+	// What is overridden is expanded nowhere.
+	overridden := len(unused) > 0 && mentions(u.root, unused)
+	for _, name := range unused {
+		if !overridden || !mentions(u.root, []string{name}) {
 			p.add(params[name].at, "nothing in this file uses the param; write ${%s} where it belongs, or remove it", name)
 		}
 	}
 }
 
-func paramNames(params map[string]*param) []string { return slices.Sorted(maps.Keys(params)) }
+func paramNames(params map[string]*param) []string { return sortedKeys(params) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -49,6 +49,7 @@ timeout = "90s"
 match = { some = 2 }
 run = ["sh", "-c", "echo"]
 check = "true"
+always = true
 
 [stage.data]
 import = { path = "data.csv", filename = "d.csv" }

@@ -2,8 +2,8 @@ package plan
 
 // This file keeps plans beside stage files. The rules are:
 //
-//   - .plx/ ignores itself for git, and holds nothing but plans, and what is
-//     remembered of files: a cache, which a store writes.
+//   - .plx/ ignores itself for git, and holds nothing but plans, memos, and what
+//     is remembered of source files: a cache, which a store writes.
 //
 //   - There is one plan per stage file, targets and params, named by their
 //     hash. Its time is when it was last recorded; one that says the same is
@@ -79,12 +79,13 @@ func (o origin) path() (string, error) {
 
 // recordFile is the content of a plan.
 type recordFile struct {
-	Format       string            `json:"format"`
-	File         string            `json:"file"`
-	Params       map[string]string `json:"params"`
-	Targets      []string          `json:"targets"`
-	Stages       []recordStage     `json:"stages"`
-	TargetStages []string          `json:"target_stages"`
+	Format       string              `json:"format"`
+	File         string              `json:"file"`
+	Params       map[string]string   `json:"params"`
+	Targets      []string            `json:"targets"`
+	Stages       []recordStage       `json:"stages"`
+	TargetStages []string            `json:"target_stages"`
+	Groups       map[string][]string `json:"groups,omitempty"`
 }
 
 type recordStage struct {
@@ -95,6 +96,11 @@ type recordStage struct {
 	Timeout     string   `json:"timeout,omitempty"`
 	PassEnv     []string `json:"passenv,omitempty"`
 	Description string   `json:"description,omitempty"`
+
+	// Order says, by the names of inputs that draw on sets, how the stages
+	// that the derivation has are to be ordered: the axes' order is no part
+	// of it.
+	Order map[string][]int `json:"order,omitempty"`
 }
 
 // Record keeps the closure as a plan beside its stage file, and returns the
@@ -121,7 +127,7 @@ func (c *Closure) record(path string) error {
 	}
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		now := time.Now()
-		return os.Chtimes(path, now, now)
+		return errors.Join(os.Chtimes(path, now, now), keepMemos(filepath.Dir(path), c.sources))
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -136,6 +142,9 @@ func (c *Closure) record(path string) error {
 	if err := replace(path, data); err != nil {
 		return err
 	}
+	if err := keepMemos(dir, c.sources); err != nil {
+		return err
+	}
 	return dropOld(dir, time.Now().Add(-recordAge))
 }
 
@@ -147,12 +156,13 @@ func (c *Closure) encode() ([]byte, error) {
 		Targets:      append([]string{}, c.origin.targets...),
 		Stages:       make([]recordStage, len(c.stages)),
 		TargetStages: make([]string, len(c.targets)),
+		Groups:       c.groups,
 	}
 	if file.Params == nil {
 		file.Params = map[string]string{}
 	}
 	for i, s := range c.stages {
-		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description}
+		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description, setOrders(s)}
 		if s.Timeout > 0 {
 			file.Stages[i].Timeout = s.Timeout.String()
 		}
@@ -190,7 +200,8 @@ func dropOld(dir string, t time.Time) error {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !strings.HasPrefix(e.Name(), recordPrefix) || !info.ModTime().Before(t) {
+		ours := strings.HasPrefix(e.Name(), recordPrefix) || strings.HasPrefix(e.Name(), memoPrefix)
+		if err != nil || !ours || !info.ModTime().Before(t) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -294,13 +305,22 @@ func (r *Record) closure(src Derivations) (*Closure, error) {
 		if err != nil {
 			return nil, err
 		}
-		known[ref], refs = s, append(refs, ref)
+		if _, twice := known[ref]; !twice {
+			known[ref] = s
+		}
+		refs = append(refs, ref)
 	}
 	w := walker{src: src, c: newClosure(), prepare: func(s *Stage) error { return known[s.Ref].set(s) }}
-	w.c.origin = r.origin
-	for _, ref := range refs {
-		if _, err := w.visit(ref); err != nil {
+	w.c.origin, w.c.groups = r.origin, r.file.Groups
+	for i, ref := range refs {
+		s, err := w.visit(ref)
+		if err != nil {
 			return nil, err
+		}
+		if other := r.file.Stages[i]; other.Name != s.Name {
+			if err := w.c.addAgain(s, other); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, name := range r.file.TargetStages {
@@ -313,12 +333,31 @@ func (r *Record) closure(src Derivations) (*Closure, error) {
 	return w.c, nil
 }
 
+// addAgain adds a stage that has a derivation in common with another.
+func (c *Closure) addAgain(s *Stage, other recordStage) error {
+	same := *s
+	same.Inputs = slices.Clone(s.Inputs)
+	other.Order = nil // it is that of s
+	if err := other.set(&same); err != nil {
+		return err
+	}
+	c.add(&same)
+	return nil
+}
+
 // set gives a stage what its derivation doesn't say.
 func (r recordStage) set(s *Stage) error {
 	if r.Name == "" || r.Runs < 1 || r.MaxRuns < 0 {
 		return fmt.Errorf("it lacks %v, or says nothing of its runs", s.Ref)
 	}
 	s.Name, s.Runs, s.MaxRuns, s.PassEnv, s.Description = r.Name, r.Runs, r.MaxRuns, r.PassEnv, r.Description
+	for i := range s.Inputs {
+		if order := r.Order[s.Inputs[i].Name]; order != nil {
+			if err := s.Inputs[i].reorder(order); err != nil {
+				return err
+			}
+		}
+	}
 	if r.Timeout == "" {
 		return nil
 	}

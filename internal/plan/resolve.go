@@ -9,42 +9,70 @@ import (
 )
 
 // resolve connects the stages and checks what needs more than one of them.
-func (f *File) resolve(p *problems, reserved func(string) bool) {
-	names := slices.Sorted(maps.Keys(f.byName))
-	for _, s := range f.stages {
-		for _, e := range s.inputs {
-			f.connect(p, e, names)
-		}
-		p.checkMetrics(s)
+func (f *File) resolve(l *loader, reserved func(string) bool) {
+	for _, u := range f.units {
+		l.checkBinds(u)
 	}
 	for _, s := range f.stages {
+		if s.like != nil {
+			continue // it has the inputs of that
+		}
+		for _, e := range s.inputs {
+			l.connect(e)
+		}
+		l.checkMetrics(s)
+	}
+	for _, s := range f.stages {
+		if s.like != nil {
+			continue
+		}
 		for _, e := range s.inputs {
 			if e.stage != nil {
-				p.checkEdge(e)
+				l.checkEdge(e)
 			}
 		}
-		p.checkNames(s, reserved)
+		l.checkNames(s, reserved)
 	}
-	f.checkCycles(p)
+	for _, family := range f.families {
+		l.all(family)
+	}
+	f.checkCycles(l.problems)
 }
 
-// connect finds the stage that an input names, and the outputs.
-func (f *File) connect(p *problems, e *edge, names []string) {
-	if e.from == "" {
+// connect finds the stages that an input names, and the outputs.
+func (l *loader) connect(e *edge) {
+	if e.from.name == "" {
 		return
 	}
-	e.stage = f.byName[e.from]
-	if e.stage == nil {
-		hint := p.among(e.from, "stage", "stages", names)
-		if strings.ContainsAny(e.from, "[*.") {
-			hint += "; sets of stages and modules are not supported by this version of plx"
+	is, err := l.find(e.stageAt.in(), e.from)
+	if err == nil {
+		err = is.input(e.from)
+	}
+	bound := is.narrowed && !e.from.narrowed
+	if err == nil && bound {
+		err = l.narrowBound(e, is)
+	}
+	if err != nil || len(is.stages) == 0 {
+		if err != nil && err != errKnown {
+			l.add(e.stageAt, "%v", err)
 		}
-		p.add(e.stageAt, "unknown stage %q%s", e.from, hint)
 		return
 	}
+	e.stage, e.stages, e.set = is.stages[0], is.stages, is.set
 	for _, n := range e.outputs {
-		p.checkOutput(e, n)
+		if !bound { // else checkBinds has looked at it
+			l.checkOutput(e, n)
+		}
 	}
+}
+
+// narrowBound has the input show the output that a requirement is bound to.
+func (l *loader) narrowBound(e *edge, is found) error {
+	if e.outputs != nil {
+		return fmt.Errorf("%s is bound to one output already, %s", e.from.name, is.output)
+	}
+	e.narrow(is.output, e.stageAt)
+	return nil
 }
 
 // checkOutput checks that an input may show the output that n names.
@@ -56,11 +84,13 @@ func (p *problems) checkOutput(e *edge, n *node) {
 	if e.file {
 		name = e.shown[0]
 	}
-	if !p.hasOutput(n, e.stage, name) {
-		return
-	}
-	if e.stage.outputs[name].Volatile {
-		p.add(n, "the output %s of stage %s is volatile, and so can't be an input", name, e.stage.name)
+	p.checkShown(n, e.stage, name)
+}
+
+// checkShown checks that an output can be an input.
+func (p *problems) checkShown(n *node, s *stage, name string) {
+	if p.hasOutput(n, s, name) && s.outputs[name].Volatile {
+		p.add(n, "the output %s of stage %s is volatile, and so can't be an input", name, s.name)
 	}
 }
 
@@ -110,11 +140,15 @@ func (p *problems) checkEdge(e *edge) {
 		decides = *e.match
 		p.checkLenses(e.matchAt, e.stage, decides.Lenses())
 	}
-	if !decides.List() {
+	if !decides.List() && !e.set {
 		return
 	}
 	if e.listAt != nil && e.listAt.value == false {
-		p.add(e.listAt, "the matcher makes it a list; list = true is for those that don't")
+		if e.set {
+			p.add(e.listAt, "a set of stages is always a list")
+		} else {
+			p.add(e.listAt, "the matcher makes it a list; list = true is for those that don't")
+		}
 	}
 	e.list = true
 }
@@ -141,6 +175,11 @@ func (p *problems) checkNames(s *stage, reserved func(string) bool) {
 	}
 	for _, n := range s.at.get("config").children() {
 		ns.add(n, n.key, "the config key "+n.key)
+	}
+	for _, a := range s.axes {
+		if s.at.child("config").get(a.name) == nil {
+			ns.add(a.at, a.name, "the axis "+a.name)
+		}
 	}
 	for _, e := range s.inputs {
 		ns.addDerived(e)
@@ -200,7 +239,7 @@ func (ns namespace) addDerived(e *edge) {
 // addEnv takes a variable that env or passenv sets. Where [defaults] sets it,
 // it is the stage that has to give way.
 func (ns namespace) addEnv(s *stage, n *node, name, what string) {
-	if !within(n, s.at) {
+	if inDefaults(n) {
 		n, what = s.at, what+" in [defaults]"
 	}
 	ns.take(n, name, what)
@@ -217,11 +256,11 @@ func (p *problems) checkEnvName(n *node, name string) {
 	}
 }
 
-// within tells whether n lies in the table.
-func within(n, table *node) bool {
-	for ; n != nil; n = n.up {
-		if n == table {
-			return true
+// inDefaults tells whether n lies in [defaults].
+func inDefaults(n *node) bool {
+	for ; n.up != nil; n = n.up {
+		if n.up.up == nil {
+			return n.key == "defaults"
 		}
 	}
 	return false
@@ -234,19 +273,26 @@ func (f *File) checkCycles(p *problems) {
 		closed
 	)
 	state := make(map[*stage]int, len(f.stages))
+	swept := make(map[*family]bool) // those that have been reported: once is enough
 	var chain []string
 	var visit func(s *stage)
 	visit = func(s *stage) {
 		state[s] = open
 		chain = append(chain, s.name)
 		for _, e := range s.inputs {
-			switch {
-			case e.stage == nil || state[e.stage] == closed:
-			case state[e.stage] == open:
-				from := slices.Index(chain, e.stage.name)
-				p.add(e.stageAt, "the stages depend on each other: %s", strings.Join(circle(chain[from:]), " -> "))
-			default:
-				visit(e.stage)
+			for _, from := range e.stages {
+				switch state[from] {
+				case closed:
+				case open:
+					if s.sweep != nil && swept[s.sweep] {
+						continue
+					}
+					swept[s.sweep] = true
+					first := slices.Index(chain, from.name)
+					p.add(e.stageAt, "the stages depend on each other: %s", strings.Join(circle(chain[first:]), " -> "))
+				default:
+					visit(from)
+				}
 			}
 		}
 		chain = chain[:len(chain)-1]

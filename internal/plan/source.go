@@ -15,10 +15,11 @@ type sources struct{ files []store.SourceFile }
 
 // readSources reads src: a list of globs below the stage file's directory, or
 // a table of destinations.
-func (p *problems) readSources(n *node, d *disk) *sources {
+func (p *problems) readSources(n *node) *sources {
 	if n == nil {
 		return nil
 	}
+	d := n.in().disk
 	switch v := n.value.(type) {
 	case []any:
 		globs := p.texts(n)
@@ -36,7 +37,7 @@ func (p *problems) readSources(n *node, d *disk) *sources {
 		}
 		return s
 	case map[string]any:
-		return p.tableSources(n, d)
+		return p.tableSources(n)
 	case string:
 		p.add(n, "want an array of globs, as in [%q], or a table, have a string", v)
 	case unknown:
@@ -82,7 +83,7 @@ func (p *problems) listSources(n *node, globs []string, d *disk) *sources {
 	return s
 }
 
-func (p *problems) tableSources(n *node, d *disk) *sources {
+func (p *problems) tableSources(n *node) *sources {
 	s, l := new(sources), make(layout)
 	if len(n.children()) == 0 {
 		p.add(n, "is empty")
@@ -92,6 +93,7 @@ func (p *problems) tableSources(n *node, d *disk) *sources {
 		if text == "" || strings.ContainsRune(text, 0) {
 			continue
 		}
+		d := child.in().disk
 		m := d.find(text)
 		err := store.CheckPath(child.key)
 		switch {

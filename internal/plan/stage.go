@@ -12,7 +12,7 @@ import (
 type stage struct {
 	attributes
 	at          *node
-	name        string
+	name        string // with its modules and axes; the node has its own
 	action      string // "run", "fetch", "files" or "import"; empty: it has none, or several
 	script      string
 	argv        []string
@@ -26,7 +26,15 @@ type stage struct {
 	src         *sources // nil: none
 	check       string
 	description string
+	always      bool
 	isDefault   *bool // nil: it doesn't say
+
+	// Of a point of a sweep.
+	sweep *family
+	axes  []*axis
+	point point
+	rank  int    // among the points, whatever the order of the axes
+	like  *stage // the point that it differs from in nothing but its config; nil: none
 }
 
 // An edge is an input of a stage.
@@ -34,8 +42,10 @@ type edge struct {
 	at      *node
 	name    string
 	stageAt *node // where its stage is named
-	from    string
-	stage   *stage // the one named from; nil: there is none
+	from    ref
+	stage   *stage   // the one named from, or the first of the set; nil: there is none
+	stages  []*stage // all of them
+	set     bool     // from is a set
 	outputs []*node
 	shown   []string // what outputs says, sorted; nil: all
 	file    bool
@@ -45,8 +55,8 @@ type edge struct {
 	matchAt *node
 }
 
-// readStage reads the stage at n. The file's paths are looked up on the disk.
-func (p *problems) readStage(n *node, defaults attributes, d *disk) *stage {
+// readStage reads the stage at n.
+func (p *problems) readStage(n *node, defaults attributes) *stage {
 	s := &stage{at: n, name: n.key, attributes: builtin()}
 	if err := store.CheckName(n.key); err != nil {
 		p.add(n, "%v", err)
@@ -55,22 +65,27 @@ func (p *problems) readStage(n *node, defaults attributes, d *disk) *stage {
 		return s
 	}
 	complete := p.known(n, stageKeys)
-	p.readAction(s, complete, d)
+	p.readAction(s, complete)
 	s.check = p.nonempty(n.get("check"))
 	s.outputs = p.readOutputs(n.get("outputs"), s.action)
 	s.inputs = p.readInputs(n.get("inputs"))
 	s.config = p.readConfig(n.get("config"))
-	s.src = p.readSources(n.get("src"), d)
+	s.src = p.readSources(n.get("src"))
 	if metrics := n.get("metrics"); metrics != nil {
 		s.metrics = p.distinct(metrics, p.texts(metrics))
 		slices.Sort(s.metrics)
 	}
 	s.description = p.text(n.get("description"))
-	if b, ok := as[bool](p, n.get("default"), "true or false"); ok {
-		s.isDefault = &b
-	}
+	s.always, _ = as[bool](p, n.get("always"), "true or false")
+	p.readDefault(s)
 	p.readOwn(s, defaults)
 	return s
+}
+
+func (p *problems) readDefault(s *stage) {
+	if b, ok := as[bool](p, s.at.get("default"), "true or false"); ok {
+		s.isDefault = &b
+	}
 }
 
 // readOwn reads the attributes of a stage: on top of the defaults if it runs
@@ -127,7 +142,7 @@ func (s *stage) runsScript() bool {
 }
 
 // readAction reads the one action that a stage has.
-func (p *problems) readAction(s *stage, complete bool, d *disk) {
+func (p *problems) readAction(s *stage, complete bool) {
 	var have []string
 	for _, key := range []string{"run", "fetch", "files", "import"} {
 		if s.at.get(key) != nil {
@@ -139,12 +154,12 @@ func (p *problems) readAction(s *stage, complete bool, d *disk) {
 		p.add(s.at, "has %s: want exactly one action", strings.Join(have, " and "))
 	case len(have) == 1:
 		s.action = have[0]
-	case complete:
-		p.add(s.at, "has no action: want one of run, fetch, files, import")
+	case complete && s.at.get("extends") == nil: // else that is what is wrong
+		p.add(s.at, "has no action: want one of run, fetch, files, import, group")
 	}
 	p.readRun(s, s.at.get("run"))
 	s.files = p.readFiles(s.at.get("files"))
-	s.imported = p.readImport(s.at.get("import"), d)
+	s.imported = p.readImport(s.at.get("import"))
 	s.fetch = p.readFetch(s.at.get("fetch"))
 }
 

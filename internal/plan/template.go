@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"plx/internal/store"
 )
 
 // A piece is a part of a string: literal text, or the name in a ${name}.
@@ -76,20 +74,31 @@ func hasTemplate(v any) bool {
 				return true
 			}
 		}
+	case *node:
+		return hasTemplate(v.value)
 	}
 	return false
 }
 
-// An expander puts values for the ${name} in the strings of a file.
+// An expander puts values for the ${name} in the strings of files. What a name
+// stands for depends on the file that has the string.
 type expander struct {
-	*problems
-	params map[string]*param
-	names  []string               // of the params
-	stages *node                  // the table of stages, as written
-	values map[string]configValue // of config keys that others may refer to, by path
-	busy   []string               // paths of the config keys being expanded
+	*loader
+	values map[string]configValue // of config keys that others may refer to, by unit and path
+	busy   []string               // the config keys and arguments being expanded
 
-	stageNames []string
+	// For a point of a sweep, whose config is its own.
+	shared *expander // for all else; nil: this is it
+	axes   map[string]any
+}
+
+// point returns an expander for the stage of a point.
+func (x *expander) point(f *family, pt point) *expander {
+	axes := make(map[string]any, len(f.axes))
+	for i, a := range f.axes {
+		axes[a.name] = pt.values[i]
+	}
+	return &expander{loader: x.loader, values: make(map[string]configValue), shared: x, axes: axes}
 }
 
 // A configValue is what a config key has after expansion, if it could be had.
@@ -106,22 +115,43 @@ func (x *expander) expand(n *node) any {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key := range v {
-			out[key] = x.expand(n.child(key))
+			child := n.child(key)
+			out[key] = n.kept(child, x.expand(child))
 		}
 		return out
 	default:
 		list := plainList(v)
 		out := make([]any, len(list))
 		for i := range list {
-			out[i] = x.expand(&node{n, "", i, list[i]})
+			out[i] = x.expand(&node{up: n, index: i, value: list[i]})
 		}
 		return out
 	}
 }
 
+// ref expands the name of stages. There, values that need it are quoted.
+func (x *expander) ref(n *node) any {
+	s, ok := n.value.(string)
+	if !ok || !hasTemplate(s) {
+		return x.expand(n)
+	}
+	return x.join(n, s, func(before, value string) string {
+		if i := strings.LastIndexByte(before, '['); i < 0 || strings.Contains(before[i:], `"`) {
+			return value
+		}
+		return quoteValue(value)
+	})
+}
+
 // text expands one string. If it is only a ${name}, it has the name's value
 // with its type.
 func (x *expander) text(n *node, s string) any {
+	return x.join(n, s, func(_, value string) string { return value })
+}
+
+// join is text, with each value as part of a longer string as it is put after
+// what is before it.
+func (x *expander) join(n *node, s string, put func(before, value string) string) any {
 	pieces, err := parseTemplate(s)
 	if err != nil {
 		x.add(n, "%v", err)
@@ -139,7 +169,7 @@ func (x *expander) text(n *node, s string) any {
 		}
 		text, ok := x.inline(n, p.text)
 		whole = whole && ok
-		b.WriteString(text)
+		b.WriteString(put(b.String(), text))
 	}
 	if !whole {
 		return unknown{}
@@ -149,23 +179,15 @@ func (x *expander) text(n *node, s string) any {
 
 // inline returns the value of a name as a part of a longer string.
 func (x *expander) inline(n *node, name string) (string, bool) {
-	switch v := x.lookup(n, name).(type) {
-	case unknown:
-		return "", false
-	case string:
-		return v, true
-	case bool:
-		return strconv.FormatBool(v), true
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case float64:
-		return formatFloat(v), true
-	case store.Datetime:
-		return v.String(), true
-	default:
-		x.add(n, "${%s} is %s, and can't be a part of a longer string", name, describe(v))
+	v := x.lookup(n, name)
+	if _, silent := v.(unknown); silent {
 		return "", false
 	}
+	text, ok := valueText(v)
+	if !ok {
+		x.add(n, "${%s} is %s, and can't be a part of a longer string", name, describe(v))
+	}
+	return text, ok
 }
 
 // formatFloat writes f as commands see it in $name: the shortest text that
@@ -175,23 +197,6 @@ func formatFloat(f float64) string {
 		return strconv.FormatFloat(f, 'e', -1, 64)
 	}
 	return strconv.FormatFloat(f, 'f', -1, 64)
-}
-
-// lookup returns the value of a name in ${}.
-func (x *expander) lookup(n *node, name string) any {
-	if rest, ok := strings.CutPrefix(name, "stage."); ok {
-		return x.lookupConfig(n, name, rest)
-	}
-	p, ok := x.params[name]
-	if !ok {
-		if meant := x.params[x.guess(name, x.names)]; meant != nil {
-			meant.used = true // to be told of the typo is enough
-		}
-		x.add(n, "unknown name in ${%s}%s", name, x.among(name, "param", "params", x.names))
-		return unknown{}
-	}
-	p.used = true
-	return p.value
 }
 
 // known lists the names that there are, or the one that is near.
@@ -209,48 +214,6 @@ func (p *problems) among(name, one, many string, names []string) string {
 	}
 }
 
-// lookupConfig returns the value of another stage's config key, from what
-// follows "stage.".
-func (x *expander) lookupConfig(n *node, name, rest string) any {
-	stage, key, ok := strings.Cut(rest, ".config.")
-	if !ok {
-		x.add(n, "unknown name in ${%s}: want ${stage.NAME.config.KEY}", name)
-		return unknown{}
-	}
-	at := x.stages.get(stage)
-	if at == nil {
-		x.add(n, "unknown stage in ${%s}%s", name, x.among(stage, "stage", "stages", x.stageNames))
-		return unknown{}
-	}
-	config := at.child("config")
-	value := config.get(key)
-	if value == nil {
-		x.add(n, "unknown config key in ${%s}%s", name, x.among(key, "config key of "+stage, "config keys of "+stage, keyNames(config)))
-		return unknown{}
-	}
-	return x.config(n, value)
-}
-
-// config returns the canonical value of a config key, and expands it the
-// first time. from is where it is asked for.
-func (x *expander) config(from, n *node) any {
-	path := n.path()
-	if v, ok := x.values[path]; ok {
-		return v.value
-	}
-	if i := slices.Index(x.busy, path); i >= 0 {
-		x.add(from, "the value depends on itself: %s", strings.Join(append(slices.Clone(x.busy[i:]), path), " -> "))
-		return unknown{}
-	}
-	x.busy = append(x.busy, path)
-	expanded := *n
-	expanded.value = x.expand(n)
-	v := configValue{x.canonical(&expanded)}
-	x.busy = x.busy[:len(x.busy)-1]
-	x.values[path] = v
-	return v.value
-}
-
 // stage returns the stage at n with every string expanded that is: not what a
 // shell reads, and not the text of files.
 func (x *expander) stage(n *node) *node {
@@ -262,19 +225,33 @@ func (x *expander) stage(n *node) *node {
 	for key, v := range table {
 		child := n.child(key)
 		switch key {
-		case "run", "check", "files":
+		case "run", "check", "files", "matrix", "exclude", "include":
 			out[key] = v
 		case "match":
-			out[key] = x.match(child)
+			out[key] = n.kept(child, x.match(child))
 		case "inputs":
-			out[key] = each(child, func(in *node) any { return each(in, x.inputKey) })
+			out[key] = n.kept(child, each(child, x.input))
 		case "config":
-			out[key] = each(child, func(c *node) any { return x.config(c, c) })
+			out[key] = n.kept(child, each(child, func(c *node) any { return x.config(c, c) }))
+		case "group":
+			out[key] = n.kept(child, x.refs(child))
 		default:
-			out[key] = x.expand(child)
+			out[key] = n.kept(child, x.expand(child))
 		}
 	}
-	return &node{n.up, n.key, n.index, out}
+	return n.with(out)
+}
+
+// refs expands a list of names of stages.
+func (x *expander) refs(n *node) any {
+	if _, ok := n.value.([]any); !ok {
+		return x.expand(n)
+	}
+	var list []any
+	for _, item := range n.items() {
+		list = append(list, x.ref(item))
+	}
+	return list
 }
 
 // each returns the table n with f of each value, or f's own way with what is
@@ -286,16 +263,27 @@ func each(n *node, f func(*node) any) any {
 	}
 	out := make(map[string]any, len(table))
 	for key := range table {
-		out[key] = f(n.child(key))
+		child := n.child(key)
+		out[key] = n.kept(child, f(child))
 	}
 	return out
 }
 
-func (x *expander) inputKey(n *node) any {
-	if n.key == "match" {
-		return x.match(n)
+// input expands an input.
+func (x *expander) input(n *node) any {
+	if _, ok := n.value.(string); ok {
+		return x.ref(n)
 	}
-	return x.expand(n)
+	return each(n, func(n *node) any {
+		switch n.key {
+		case "match":
+			return x.match(n)
+		case "stage":
+			return x.ref(n)
+		default:
+			return x.expand(n)
+		}
+	})
 }
 
 // match expands a matcher, but for its script.

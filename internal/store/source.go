@@ -61,6 +61,17 @@ func (s *Store) AddDir(ctx context.Context, from string) (Hash, error) {
 // isNotes tells what of a directory never belongs to a source.
 func isNotes(p string) bool { return path.Base(p) == ".plx" }
 
+// isStore tells a store by what lies at its top. One that is kept in a project
+// must not be taken into itself.
+func isStore(dir string) bool {
+	for _, name := range []string{"drv", "tree", "action", "version"} {
+		if _, err := os.Lstat(dir + "/" + name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // An intake is files on their way into the store. A large file is copied at
 // once when it is first read, so that it is read once; others when it is known
 // that the store doesn't have the tree.
@@ -113,7 +124,8 @@ func (in *intake) manifest(files []SourceFile) (Manifest, error) {
 // dir returns the manifest of the directory.
 func (in *intake) dir(from string) (Manifest, error) {
 	take := func(p string) (Entry, error) { return in.take(SourceFile{Path: p, From: from + "/" + p}) }
-	m, err := (&scanner{top: from, skip: isNotes, take: take}).scan()
+	skip := func(p string) bool { return isNotes(p) || isStore(from+"/"+p) }
+	m, err := (&scanner{top: from, skip: skip, take: take}).scan()
 	if err != nil {
 		return Manifest{}, fmt.Errorf("%s: %w", from, err)
 	}
