@@ -27,7 +27,7 @@ var mayImport = map[string]struct {
 }
 
 // dependencies are the modules that packages may import besides the standard
-// library; tests may import testscript, too.
+// library; tests may import testscript and jsonschema, too.
 var dependencies = []string{"github.com/BurntSushi/toml", "github.com/klauspost/compress", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {

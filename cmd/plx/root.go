@@ -51,7 +51,7 @@ commands make what from what. plx realize runs those whose results are not
 there yet, and keeps every result in a store, named by what it contains and by
 what it was made from. Nothing is computed twice, and nothing is overwritten.
 
-Start with:  plx realize stage.toml`,
+Start with:  plx init`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
@@ -69,6 +69,7 @@ Start with:  plx realize stage.toml`,
 		a.catCmd(),
 		a.completionCmd(),
 		a.gcCmd(),
+		a.initCmd(),
 		a.instantiateCmd(),
 		a.lensCmd(),
 		a.logCmd(),
@@ -77,6 +78,7 @@ Start with:  plx realize stage.toml`,
 		a.realizeCmd(),
 		a.rmCmd(),
 		a.rootsCmd(),
+		a.schemaCmd(),
 		a.showCmd(),
 		a.versionCmd(),
 	)

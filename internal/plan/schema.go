@@ -1,0 +1,50 @@
+package plan
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+)
+
+// schemaText is the JSON Schema of the whole language, written by hand.
+//
+//go:embed schema.json
+var schemaText []byte
+
+// Schema returns the JSON Schema (draft 2020-12) of the stage file, for
+// editors: the keys that this version supports, their types, and what is to be
+// known of each. A file that it refuses is one that [Load] refuses. Not the
+// reverse: names, references and what makes sense together are for Load.
+func Schema() map[string]any {
+	var schema map[string]any
+	if err := json.Unmarshal(schemaText, &schema); err != nil {
+		panic(fmt.Sprintf("plan: schema.json: %v", err))
+	}
+	for name, known := range schemaTables() {
+		properties := schemaProperties(schema, name)
+		for key := range properties {
+			if !known[key] {
+				delete(properties, key)
+			}
+		}
+	}
+	return schema
+}
+
+// schemaTables returns the keys of each table that the schema has under $defs;
+// of the file itself under "".
+func schemaTables() map[string]keys {
+	return map[string]keys{
+		"": fileKeys, "keys": stageKeys, "defaults": defaultsKeys,
+		"input": inputKeys, "output": outputKeys, "import": importKeys, "fetch": fetchKeys,
+	}
+}
+
+// schemaProperties returns the properties of a table.
+func schemaProperties(schema map[string]any, name string) map[string]any {
+	table := schema
+	if name != "" {
+		table = schema["$defs"].(map[string]any)[name].(map[string]any)
+	}
+	return table["properties"].(map[string]any)
+}
