@@ -35,7 +35,7 @@ func Schema() map[string]any {
 // of the file itself under "".
 func schemaTables() map[string]keys {
 	return map[string]keys{
-		"": fileKeys, "keys": stageKeys, "defaults": defaultsKeys,
+		"": fileKeys, "keys": stageKeys, "defaults": defaultsKeys, "use": useKeys,
 		"input": inputKeys, "output": outputKeys, "import": importKeys, "fetch": fetchKeys,
 	}
 }
