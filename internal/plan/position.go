@@ -56,8 +56,13 @@ func (p places) of(n *node) (line, column int) {
 // both from 1.
 func position(text string, lines []int, offset int) (line, column int) {
 	offset = max(0, min(offset, len(text)))
-	for offset < len(text) && !utf8.RuneStart(text[offset]) {
-		offset-- // the toml package counts back from the end by one byte
+	// The toml package counts back from the end by one byte, whatever the last
+	// character has.
+	for start := offset; 0 < start && start < len(text) && offset-start < utf8.UTFMax; start-- {
+		if utf8.RuneStart(text[start]) {
+			offset = start
+			break
+		}
 	}
 	i := sort.SearchInts(lines, offset+1) - 1
 	return i + 1, utf8.RuneCountInString(text[lines[i]:offset]) + 1
