@@ -94,6 +94,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx root ls --json", "root ls"},
 	{"plx root rm --json", "root rm name"},
 	{"plx version --json", "version"},
+	{"plx completion bash --json", "completion bash"},
 	{"plx init --json", "init fresh"},
 	{"", "realize renamed.toml"},
 	{"plx show RREF --json", "show ADOPTED"},
