@@ -127,10 +127,8 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err != nil {
 		return nil, err
 	}
-	for _, stage := range c.Stages() {
-		if _, err := s.AddDerivation(stage.Derivation); err != nil {
-			return nil, err
-		}
+	if err := s.AddDerivations(c.Derivations()); err != nil {
+		return nil, err
 	}
 	path, err := c.Record()
 	if err != nil {

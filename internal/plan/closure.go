@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -50,6 +51,17 @@ type Closure struct {
 // Stages returns all stages, each after what it depends on. The order is the
 // same in every process.
 func (c *Closure) Stages() []*Stage { return c.stages }
+
+// Derivations returns the derivations of all stages.
+func (c *Closure) Derivations() iter.Seq2[store.DRef, store.Derivation] {
+	return func(yield func(store.DRef, store.Derivation) bool) {
+		for _, s := range c.stages {
+			if !yield(s.Ref, s.Derivation) {
+				return
+			}
+		}
+	}
+}
 
 // Targets returns the stages that are to be realized, in the order in which
 // they were asked for, each once. For a group or a set these are its members,

@@ -28,39 +28,6 @@ import (
 	"time"
 )
 
-// AddDerivation writes a derivation, if it is not there.
-func (s *Store) AddDerivation(d Derivation) (DRef, error) {
-	s.mustHold()
-	ref, data, err := d.Ref()
-	if err != nil {
-		return DRef{}, err
-	}
-	if s.exists(s.drvDir(ref) + "/derivation.json") {
-		return ref, nil
-	}
-	if err := s.placeDerivation(ref, data); err != nil {
-		return DRef{}, fmt.Errorf("%v: %w", ref, err)
-	}
-	return ref, nil
-}
-
-// placeDerivation makes the directory appear with the file in it. Where there
-// is a directory without its file, that is put there.
-func (s *Store) placeDerivation(ref DRef, data []byte) error {
-	dir, err := s.makeDir("drv")
-	if err != nil {
-		return err
-	}
-	if err := writeOnce(dir+"/derivation.json", data); err != nil {
-		return err
-	}
-	err = os.Rename(dir, s.drvDir(ref))
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return os.Rename(dir+"/derivation.json", s.drvDir(ref)+"/derivation.json")
-}
-
 // hasSource reports whether the tree is there, and sees to it that it has all
 // that a source has: a result needs no manifest of its own.
 func (s *Store) hasSource(m Manifest) (bool, error) {
@@ -294,7 +261,7 @@ func (s *Store) refresh(old, again Realization) (Realization, error) {
 // placeExtras moves the log and the volatile outputs to their places. What is
 // there, without a record, is a killed process's.
 func (s *Store) placeExtras(r Realization, x extras) error {
-	if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
+	if err := errors.Join(s.makeDrvDir(r.Ref.dref), s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
 		return err
 	}
 	if info, err := os.Lstat(x.log); err == nil && info.Size() > 0 {
@@ -415,6 +382,9 @@ func (st *Staging) Keep(dref DRef) (string, error) {
 		return "", err
 	}
 	st.kept = true
+	if err := st.store.makeDrvDir(dref); err != nil {
+		return kept, err
+	}
 	err = os.Rename(st.log, st.store.FailedLogPath(dref))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -6,7 +6,7 @@
 //
 //	version                              the format's version
 //	README                               for whoever finds the directory
-//	drv/<hash>-<name>/derivation.json    canonical JSON; its hash is <hash>
+//	drv/<x>                              a table of derivations, by the first character of their hashes
 //	drv/<hash>-<name>/<hash>.json        a realization's record; its mtime is when it was last made
 //	drv/<hash>-<name>/<hash>.log         what the command printed, if anything
 //	drv/<hash>-<name>/<hash>.volatile/   its volatile outputs, if any
@@ -14,7 +14,7 @@
 //	drv/<hash>-<name>/failed.log         what the last failed build printed
 //	tree/<hash>/                         a tree, read-only
 //	tree/<hash>.manifest                 its manifest, where no record holds it
-//	action/<xx>                          an index by action key, two characters a file; can be rebuilt
+//	action/<xx>                          an index by action key, a table for two characters; can be rebuilt
 //	root/<name>                          what keeps objects from being collected
 //	lock/                                files that are locked, never removed
 //	tmp/<name>/                          work in progress, locked by its process

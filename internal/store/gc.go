@@ -78,7 +78,7 @@ func (s *Store) garbage(m *marks) (Garbage, error) {
 	for dref := range m.of {
 		if !m.drvs[dref] {
 			g.Derivations = append(g.Derivations, dref)
-			g.Bytes += diskSize(s.drvDir(dref))
+			g.Bytes += m.size(dref) + diskSize(s.drvDir(dref))
 		}
 	}
 	slices.SortFunc(g.Derivations, DRef.Compare)
@@ -157,10 +157,8 @@ func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
 			return err
 		}
 	}
-	for _, ref := range g.Derivations {
-		if err := s.drop(s.drvDir(ref)); err != nil {
-			return err
-		}
+	if err := s.dropDerivations(g.Derivations); err != nil {
+		return err
 	}
 	for _, tree := range g.Trees {
 		if err := errors.Join(s.drop(s.manifestPath(tree)), s.drop(s.TreePath(tree))); err != nil {
@@ -239,47 +237,28 @@ func (s *Store) dropStaleLines(m *marks) error {
 }
 
 // aliveKeys returns the action keys that a kept realization answers.
-func aliveKeys(data []byte, m *marks) map[string]bool {
+func aliveKeys(t table, m *marks) map[string]bool {
 	alive := make(map[string]bool)
-	for line := range bytes.Lines(data) {
-		value, key, _ := cutLine(string(line))
-		text, _, _ := strings.Cut(value, "\t")
+	for line := range bytes.Lines(t) {
+		value, key, _ := cutLine(line)
+		text, _, _ := strings.Cut(string(value), "\t")
 		if ref, err := ParseRRef(text); err == nil && m.kept[ref] {
-			alive[key] = true
+			alive[string(key)] = true
 		}
 	}
 	return alive
 }
 
 func (s *Store) dropStaleLinesOf(path string, m *marks) error {
-	data, err := os.ReadFile(path)
+	t, err := readTable(path)
 	if err != nil {
 		return err
 	}
-	alive := aliveKeys(data, m)
-	var kept []byte
-	for line := range bytes.Lines(data) {
-		value, key, ok := cutLine(string(line))
-		text, _, _ := strings.Cut(value, "\t")
-		_, _, _, note := cutNote(value)
+	alive := aliveKeys(t, m)
+	return s.filterTable(path, func(value, key []byte) bool {
+		text, _, _ := strings.Cut(string(value), "\t")
+		_, _, _, note := cutNote(string(value))
 		ref, err := ParseRRef(text)
-		if ok && (m.kept[ref] || err != nil && (!note || alive[key])) {
-			kept = append(kept, line...)
-		}
-	}
-	if len(kept) == len(data) {
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	tmp, err := s.workPath("index")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.WriteFile(tmp, kept, 0o666), os.Chmod(tmp, info.Mode().Perm())); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+		return m.kept[ref] || err != nil && (!note || alive[string(key)])
+	})
 }

@@ -369,7 +369,7 @@ func TestGCWork(t *testing.T) {
 			t.Errorf("%s is there", name)
 		}
 	}
-	for _, name := range []string{"failed.log", "note", "derivation.json"} {
+	for _, name := range []string{"failed.log", "note"} {
 		if !s.exists(s.drvDir(keep) + "/" + name) {
 			t.Errorf("%s is gone", name)
 		}
@@ -413,7 +413,7 @@ func TestGCDamaged(t *testing.T) {
 		t.Errorf("got %v, want two that are damaged", g.Damaged)
 	}
 	for path, want := range map[string]bool{
-		w.s.recordPath(bad.Ref): true, w.s.TreePath(bad.Tree): true, w.s.OutPath(bad.Ref): true, w.s.drvDir(dref) + "/derivation.json": true, w.s.TreePath(w.ds[dref].Source): true,
+		w.s.recordPath(bad.Ref): true, w.s.TreePath(bad.Tree): true, w.s.OutPath(bad.Ref): true, w.s.TreePath(w.ds[dref].Source): true,
 		w.s.recordPath(good.Ref): false, w.s.TreePath(good.Tree): false, w.s.join("drv", hashA+"-file"): true,
 	} {
 		if w.s.exists(path) != want {

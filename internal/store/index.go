@@ -2,15 +2,11 @@ package store
 
 // The index says which values belong to a key: to an action key, which
 // realizations answer it, and the number of the run that made each; to the key
-// of a score, its number. It is a line for each value, of value, tab and key,
-// appended to one of 1,024 files by the key's first two characters. It is
-// derived: a line may be stale, and a torn line is passed over.
+// of a score, its number. It is 1,024 tables, by the key's first two characters.
+// It is derived: a line may be stale.
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,58 +16,39 @@ func (s *Store) indexPath(key Hash) string { return s.join("action", key.String(
 
 // addToIndex appends a line, unless it is there.
 func (s *Store) addToIndex(key Hash, value string) error {
-	values, torn, err := s.readIndex(key)
-	if err != nil || slices.Contains(values, value) {
-		return err
-	}
-	line := value + "\t" + key.String() + "\n"
-	if torn {
-		line = "\n" + line
-	}
-	f, err := os.OpenFile(s.indexPath(key), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	err := appendLines(s.indexPath(key), func(t table) []byte {
+		for v := range t.values(key.String()) {
+			if string(v) == value {
+				return nil
+			}
+		}
+		return []byte(value + "\t" + key.String() + "\n")
+	})
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	_, err = f.WriteString(line)
-	return errors.Join(err, f.Close())
+	return nil
 }
 
-// cutLine takes a line apart. The key is its end, so that of a torn line, or
-// of what follows one, nothing is taken for a value.
-func cutLine(line string) (value, key string, ok bool) {
-	line = strings.TrimSuffix(line, "\n")
-	i := strings.LastIndexByte(line, '\t')
-	if i < 0 || len(line)-i-1 != hashLen {
-		return "", "", false
-	}
-	return line[:i], line[i+1:], true
-}
-
-// readIndex returns the values of a key, each once, and whether the file's
-// last line is not whole.
-func (s *Store) readIndex(key Hash) (values []string, torn bool, err error) {
-	data, err := os.ReadFile(s.indexPath(key))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
+// readIndex returns the values of a key, each once.
+func (s *Store) readIndex(key Hash) (values []string, err error) {
+	t, err := readTable(s.indexPath(key))
 	if err != nil {
-		return nil, false, fmt.Errorf("index: %w", err)
+		return nil, fmt.Errorf("index: %w", err)
 	}
-	want := key.String()
-	for line := range strings.Lines(string(data)) {
-		value, k, ok := cutLine(line)
-		if ok && k == want && !slices.Contains(values, value) {
-			values = append(values, value)
+	for v := range t.values(key.String()) {
+		if !slices.Contains(values, string(v)) {
+			values = append(values, string(v))
 		}
 	}
-	return values, len(data) > 0 && data[len(data)-1] != '\n', nil
+	return values, nil
 }
 
 // RealizationsOf returns the realizations of any derivation that answer the
 // action key, in order. A record that is not there any more, or is damaged, is
 // passed over.
 func (s *Store) RealizationsOf(key Hash) ([]Realization, error) {
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +85,7 @@ func runsHad(values []string) map[int]bool {
 // has had whose result entered the store; removing a result gives no number
 // back until gc.
 func (s *Store) FreeRuns(key Hash, n int) ([]int, error) {
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +118,7 @@ func ScoreKey(a Action) (Hash, error) {
 
 // Score returns the number kept under the key, if there is one.
 func (s *Store) Score(key Hash) (float64, bool) {
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return 0, false
 	}

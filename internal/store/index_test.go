@@ -175,7 +175,7 @@ func TestIndexAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if values, torn, err := s.readIndex(key); err != nil || torn || len(values) != 50 {
-		t.Errorf("%d values, %v, %v", len(values), torn, err)
+	if values, err := s.readIndex(key); err != nil || len(values) != 50 {
+		t.Errorf("%d values, %v", len(values), err)
 	}
 }

@@ -127,7 +127,7 @@ func committed(s *Store) (refs []RRef, err error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := s.AddDerivation(Derivation{Name: "leaf", Kind: ActionImport, Source: source})
+	leaf, err := addDerivation(s, Derivation{Name: "leaf", Kind: ActionImport, Source: source})
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func committed(s *Store) (refs []RRef, err error) {
 	if err != nil {
 		return nil, err
 	}
-	other, err := s.AddDerivation(Derivation{Name: "other", Kind: ActionRun, Script: "x"})
+	other, err := addDerivation(s, Derivation{Name: "other", Kind: ActionRun, Script: "x"})
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +147,16 @@ func committed(s *Store) (refs []RRef, err error) {
 	return []RRef{in.Ref, made.Ref, adopted.Ref}, err
 }
 
+func addDerivation(s *Store, d Derivation) (DRef, error) {
+	ref, _, err := d.Ref()
+	if err != nil {
+		return DRef{}, err
+	}
+	return ref, s.AddDerivations(maps.All(map[DRef]Derivation{ref: d}))
+}
+
 func built(s *Store, d Derivation, c Context) (Realization, error) {
-	dref, err := s.AddDerivation(d)
+	dref, err := addDerivation(s, d)
 	if err != nil {
 		return Realization{}, err
 	}
@@ -314,7 +322,7 @@ func derive(t *testing.T, s *Store, d Derivation) DRef {
 	if d.Kind == "" {
 		d.Kind = ActionRun
 	}
-	ref, err := s.AddDerivation(d)
+	ref, err := addDerivation(s, d)
 	if err != nil {
 		t.Fatal(err)
 	}

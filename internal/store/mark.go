@@ -123,6 +123,12 @@ func (m *marks) keep(drefs []DRef, rrefs []RRef) {
 	}
 }
 
+// size returns the size of a derivation's line, in bytes.
+func (m *marks) size(ref DRef) int64 {
+	data, _ := m.store.derivationText(ref) // what has no line takes no space
+	return int64(len(data))
+}
+
 // derivation keeps a derivation, its sources, and the derivations that it
 // draws on, so that it can be realized again.
 func (m *marks) derivation(ref DRef) {

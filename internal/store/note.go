@@ -66,7 +66,7 @@ func (s *Store) BeginRound(key Hash, runs []int) (end func() error, err error) {
 // have not come to their end: by now, if the caller holds the action's lock,
 // they were interrupted.
 func (s *Store) OpenRound(key Hash) ([]int, error) {
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (s *Store) OpenRound(key Hash) ([]int, error) {
 // EndRounds notes that no round of the action is open any more.
 func (s *Store) EndRounds(key Hash) error {
 	s.mustHold()
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Store) EndRounds(key Hash) error {
 // Unwanted returns the trees of results of an action that a person removed,
 // and that no command gave again since: they are not to be adopted.
 func (s *Store) Unwanted(key Hash) (map[Hash]bool, error) {
-	values, _, err := s.readIndex(key)
+	values, err := s.readIndex(key)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *Store) AddRoot(name, ref string) (string, error) {
 // rootTarget returns what a symlink in root/ has for the reference.
 func (s *Store) rootTarget(ref string) (string, error) {
 	if dref, err := ParseDRef(ref); err == nil {
-		if !s.exists(s.drvDir(dref) + "/derivation.json") {
+		if !s.hasDerivation(dref) {
 			return "", fmt.Errorf("%v: %w", dref, ErrNotExist)
 		}
 		return "../drv/" + dref.base(), nil
@@ -238,7 +238,7 @@ func (s *Store) rootObject(r *Root, object string) {
 			return
 		}
 	}
-	r.Target, r.DRefs, r.Stale = dref.String(), []DRef{dref}, !s.exists(s.drvDir(dref))
+	r.Target, r.DRefs, r.Stale = dref.String(), []DRef{dref}, !s.hasDerivation(dref)
 }
 
 // objectOf follows the symlink at path, through others, to a path below the

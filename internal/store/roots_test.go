@@ -120,10 +120,6 @@ func TestGCRoots(t *testing.T) {
 			relink(t, m.link, m.w.s.drvDir(m.r.Ref.DRef()))
 			return []string{m.w.out}
 		}, true},
-		"keep a link to the derivation's file": {func(t *testing.T, m made) []string {
-			relink(t, m.link, m.w.s.drvDir(m.r.Ref.DRef())+"/derivation.json")
-			return []string{m.w.out}
-		}, true},
 		"keep a relative link": {func(t *testing.T, m made) []string {
 			rel, err := filepath.Rel(filepath.Dir(m.link), m.w.s.OutPath(m.r.Ref))
 			if err != nil {

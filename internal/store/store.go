@@ -40,6 +40,7 @@ type Store struct {
 	alone  bool     // the lock is exclusive
 	work   *os.File // this process's directory in tmp, locked
 	serial int      // of names in work
+	drvs   map[string]drvTable
 }
 
 // Open returns the store at dir, which need not exist yet: the first write
@@ -53,8 +54,8 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %v", dir, err)
 	}
-	s := &Store{dir: abs}
-	if err := s.checkVersion(); err != nil {
+	s := &Store{dir: abs, drvs: make(map[string]drvTable)}
+	if _, err := s.readVersion(); err != nil {
 		return nil, fmt.Errorf("store %s: %w", abs, err)
 	}
 	return s, nil
@@ -102,30 +103,6 @@ func (s *Store) FailedLogPath(ref DRef) string { return s.drvDir(ref) + "/failed
 
 // VolatilePath returns where the volatile outputs of a realization are.
 func (s *Store) VolatilePath(ref RRef) string { return s.OutPath(ref) + ".volatile" }
-
-// Derivation reads a derivation. The error is [ErrNotExist], a [DamageError],
-// or what reading it gave.
-func (s *Store) Derivation(ref DRef) (Derivation, error) {
-	path := s.drvDir(ref) + "/derivation.json"
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Derivation{}, fmt.Errorf("%v: %w", ref, ErrNotExist)
-	}
-	if err != nil {
-		return Derivation{}, fmt.Errorf("%v: %w", ref, err)
-	}
-	if HashOf(data) != ref.hash {
-		return Derivation{}, &DamageError{path, errors.New("it has another hash")}
-	}
-	d, err := ParseDerivation(data)
-	if err == nil && d.Name != ref.name {
-		err = fmt.Errorf("it is named %s", d.Name)
-	}
-	if err != nil {
-		return Derivation{}, &DamageError{path, err}
-	}
-	return d, nil
-}
 
 // Realization reads the record of a realization, and its manifest. The error
 // is [ErrNotExist], a [DamageError], or what reading it gave.
@@ -194,22 +171,6 @@ func (s *Store) HasTree(tree Hash) bool {
 	return err == nil && info.IsDir()
 }
 
-// Derivations returns all derivations, in order. What has no name of a
-// derivation is passed over.
-func (s *Store) Derivations() ([]DRef, error) {
-	names, err := dirNames(s.join("drv"))
-	if err != nil {
-		return nil, err
-	}
-	var refs []DRef
-	for _, name := range names {
-		if ref, err := parseDRefBase(name); err == nil {
-			refs = append(refs, ref)
-		}
-	}
-	return refs, nil
-}
-
 // Realizations returns all realizations of a derivation, in order. What has no
 // name of a record is passed over.
 func (s *Store) Realizations(ref DRef) ([]RRef, error) {
@@ -267,7 +228,7 @@ func (s *Store) lock(ctx context.Context, alone bool, waiting func()) error {
 		}
 		return nil
 	}
-	if err := s.create(); err != nil {
+	if err := s.prepare(ctx, waiting); err != nil {
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
 	f, err := lockFile(ctx, s.join("lock", "store"), alone, waiting)

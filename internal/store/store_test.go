@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +18,7 @@ func TestOpen(t *testing.T) {
 	write(t, dir, map[string]string{
 		"stranger/notes.txt":  "mine",
 		"readme/README":       "mine",
-		"newer/version":       "plx store 2\n",
+		"newer/version":       "plx store 3\n",
 		"torn/version":        "",
 		"other/version":       "mine",
 		"zero/version":        "plx store 0\n",
@@ -53,7 +54,7 @@ func TestOpen(t *testing.T) {
 		if err := s.Hold(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		if data, err := os.ReadFile(s.Dir() + "/version"); err != nil || string(data) != "plx store 1\n" {
+		if data, err := os.ReadFile(s.Dir() + "/version"); err != nil || string(data) != "plx store 2\n" {
 			t.Errorf("version: %q, %v", data, err)
 		}
 		refs, err := committed(s)
@@ -87,15 +88,15 @@ func TestWritesNeedHold(t *testing.T) {
 	s := open(t, tempDir(t)+"/store")
 	dref := mustDRef(t, "dref:"+hashA+"-a")
 	for what, f := range map[string]func(){
-		"AddDerivation": func() { s.AddDerivation(Derivation{Name: "a"}) },
-		"AddFiles":      func() { s.AddFiles(t.Context(), nil) },
-		"Stage":         func() { s.Stage() },
-		"Import":        func() { s.Import(dref, nil, HashOf(nil), Origin{}) },
-		"Adopt":         func() { s.Adopt(Realization{}, dref, nil) },
-		"AddRoot":       func() { s.AddRoot("", dref.String()) },
-		"KeepScore":     func() { s.KeepScore(HashOf(nil), 1) },
-		"LockAction":    func() { s.LockAction(t.Context(), HashOf(nil), nil) },
-		"LinkBin":       func() { s.LinkBin("/bin/sh", "sh") },
+		"AddDerivations": func() { s.AddDerivations(maps.All(map[DRef]Derivation{})) },
+		"AddFiles":       func() { s.AddFiles(t.Context(), nil) },
+		"Stage":          func() { s.Stage() },
+		"Import":         func() { s.Import(dref, nil, HashOf(nil), Origin{}) },
+		"Adopt":          func() { s.Adopt(Realization{}, dref, nil) },
+		"AddRoot":        func() { s.AddRoot("", dref.String()) },
+		"KeepScore":      func() { s.KeepScore(HashOf(nil), 1) },
+		"LockAction":     func() { s.LockAction(t.Context(), HashOf(nil), nil) },
+		"LinkBin":        func() { s.LinkBin("/bin/sh", "sh") },
 	} {
 		func() {
 			defer func() {
@@ -106,6 +107,17 @@ func TestWritesNeedHold(t *testing.T) {
 			f()
 		}()
 	}
+}
+
+// reopened closes the store, and returns it as another process finds it.
+func reopened(t *testing.T, s *Store) *Store {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, s.Dir())
+	hold(t, again)
+	return again
 }
 
 func TestEmptyStoreIsReadable(t *testing.T) {
@@ -142,10 +154,11 @@ func TestDerivationRead(t *testing.T) {
 	if refs, err := s.Derivations(); err != nil || !slices.Equal(refs, []DRef{ref}) {
 		t.Errorf("Derivations: %v, %v", refs, err)
 	}
-	path := s.drvDir(ref) + "/derivation.json"
+	path := s.drvTablePath(firstOf(ref))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	s = reopened(t, s)
 	if _, err := s.Derivation(ref); !errors.Is(err, ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
 	}
@@ -153,7 +166,8 @@ func TestDerivationRead(t *testing.T) {
 	if _, err := s.Derivation(ref); err != nil {
 		t.Error(err)
 	}
-	overwrite(t, path, "{}")
+	overwrite(t, path, "{}\t"+ref.base()+"\n")
+	s = reopened(t, s)
 	var damage *DamageError
 	if _, err := s.Derivation(ref); !errors.As(err, &damage) || damage.Path != path {
 		t.Errorf("got %v, want a DamageError", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,10 +16,13 @@ import (
 type formatVersion int
 
 const (
-	// formatFirst is the format of docs/store-format.md.
-	formatFirst formatVersion = 1
+	// formatFiles has a file derivation.json for each derivation.
+	formatFiles formatVersion = 1 + iota
 
-	formatNewest = formatFirst
+	// formatTables is the format of docs/store-format.md.
+	formatTables
+
+	formatNewest = formatTables
 )
 
 // versionPrefix begins the file that holds the version.
@@ -32,25 +36,25 @@ To free space, run plx gc: removing files here by hand damages the store.
 // storeNames are the names that may be at the top of a store.
 var storeNames = []string{"README", "action", "drv", "lock", "root", "tmp", "tree", "version"}
 
-// checkVersion returns nil if there is no store yet, or one that this program
-// can use.
-func (s *Store) checkVersion() error {
+// readVersion returns the version of the store, or 0 if there is no store yet.
+// One that this program can't use is an error.
+func (s *Store) readVersion() (formatVersion, error) {
 	data, err := os.ReadFile(s.join("version"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.checkNoStranger()
+		return 0, s.checkNoStranger()
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	rest, ok := strings.CutPrefix(string(data), versionPrefix)
 	version, err := strconv.Atoi(strings.TrimSuffix(rest, "\n"))
 	switch {
-	case !ok || err != nil || version < int(formatFirst):
-		return &DamageError{s.join("version"), fmt.Errorf("%q is no version of a store", data)}
+	case !ok || err != nil || version < int(formatFiles):
+		return 0, &DamageError{s.join("version"), fmt.Errorf("%q is no version of a store", data)}
 	case formatVersion(version) > formatNewest:
-		return fmt.Errorf("its format is version %d, and this plx knows up to %d: use a newer plx", version, formatNewest)
+		return 0, fmt.Errorf("its format is version %d, and this plx knows up to %d: use a newer plx", version, formatNewest)
 	}
-	return nil
+	return formatVersion(version), nil
 }
 
 // checkNoStranger returns an error if the directory holds what no store does.
@@ -77,14 +81,28 @@ func (s *Store) hasOurReadme() bool {
 	return err == nil && strings.HasPrefix(string(data), readme[:strings.IndexByte(readme, ':')])
 }
 
-// create makes what is missing of the store's own files, the version last.
-func (s *Store) create() error {
-	if err := s.checkVersion(); err != nil {
+// prepare makes the store, or brings it to the newest format.
+func (s *Store) prepare(ctx context.Context, waiting func()) error {
+	version, err := s.readVersion()
+	switch {
+	case err != nil || version == formatNewest:
+		return err
+	case version == 0:
+		return s.create()
+	}
+	f, err := lockFile(ctx, s.join("lock", "store"), true, waiting)
+	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(s.join("version")); err == nil {
-		return nil
+	defer f.Close()
+	if version, err = s.readVersion(); err != nil || version == formatNewest {
+		return err // another process has done it meanwhile
 	}
+	return s.upgrade()
+}
+
+// create makes the store's own files, the version last.
+func (s *Store) create() error {
 	for _, name := range []string{"drv", "tree", "action", "root", "lock", "tmp"} {
 		if err := os.MkdirAll(s.join(name), 0o777); err != nil {
 			return err
@@ -93,7 +111,20 @@ func (s *Store) create() error {
 	if err := writeFile(s.join("README"), []byte(readme), 0o444); err != nil {
 		return err
 	}
+	return s.writeVersion()
+}
+
+func (s *Store) writeVersion() error {
 	return writeFile(s.join("version"), fmt.Appendf(nil, "%s%d\n", versionPrefix, formatNewest), 0o444)
+}
+
+// upgrade brings the store to the newest format. The caller holds it alone.
+// Where a process is killed on the way, the next one goes on.
+func (s *Store) upgrade() error {
+	if err := s.moveOldDerivations(); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	return s.writeVersion()
 }
 
 // writeFile makes a file appear at once, whole, in place of any that is there.
