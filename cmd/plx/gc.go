@@ -29,6 +29,8 @@ still exists (.plx, beside its stage file), the links made with -o, what
 plx root add names, and symlinks into the store below directories given with
 --keep.
 
+It runs beside builds: what a running plx refers to stays.
+
 A plan keeps its derivations, with all their realizations. A realization keeps
 what it was built from, but not the other realizations of its derivation.
 
@@ -54,7 +56,7 @@ func (a *app) gc(ctx context.Context, f gcFlags) error {
 		return err
 	}
 	defer s.Close()
-	o := store.GCOptions{Keep: f.keep, DryRun: f.dryRun, Waiting: func() { a.say("waiting for other plx processes to end") }}
+	o := store.GCOptions{Keep: f.keep, DryRun: f.dryRun, Waiting: func() { a.say("waiting for other plx processes to let go of the store") }}
 	if !f.yes && !f.dryRun && isTerminal(a.stdin) {
 		if ok, err := a.confirm(ctx, s, o); err != nil || !ok {
 			return err

@@ -35,7 +35,11 @@ func (p *progress) observe(e realize.Event) {
 	case realize.Refused:
 		p.say("%s: not adopted: %v: %v", name, e.Refs[0], e.Err)
 	case realize.Waiting:
-		p.say("%s: waiting for another build of the same", name)
+		by := e.Because
+		if by == "" {
+			by = "another build of the same"
+		}
+		p.say("%s: waiting for %s", name, by)
 	case realize.Building:
 		if p.verbose {
 			p.say("%s%s: started", name, runText(e))

@@ -26,7 +26,11 @@ type request struct {
 	params  map[string]string // as given with -p
 	targets []string          // names of stages; none: the default ones
 	drefs   []store.DRef
+	frozen  bool // the newest plan is used as it is
 }
+
+// fromFile tells whether a stage file is to be read.
+func (r request) fromFile() bool { return !r.frozen && len(r.drefs) == 0 }
 
 // isFile tells a stage file among arguments.
 func isFile(arg string) bool {
@@ -112,8 +116,8 @@ func parseParams(params []string) (map[string]string, error) {
 // closure instantiates what r asks for. All derivations are in the store
 // afterwards, and the plan is recorded beside the stage file.
 func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
-	if len(r.drefs) > 0 {
-		return plan.FromRefs(s, r.drefs)
+	if !r.fromFile() {
+		return a.recordedHeld(ctx, s, r)
 	}
 	file, err := readFile(r)
 	if err != nil {
@@ -140,10 +144,29 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	return c, s.AddProjectRoot(filepath.Dir(path))
 }
 
+// recordedHeld holds the store before anything in it is relied on. Where there
+// is none, none is made: nothing can be recorded.
+func (a *app) recordedHeld(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
+	if s.Exists() {
+		if err := a.hold(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return recorded(s, r)
+}
+
+// recorded returns what r asks for where no stage file is read.
+func recorded(s *store.Store, r request) (*plan.Closure, error) {
+	if r.frozen {
+		return currentPlan(s)
+	}
+	return plan.FromRefs(s, r.drefs)
+}
+
 // preview works out what r asks for, and writes nothing.
 func preview(ctx context.Context, s *store.Store, r request, sources *store.Preview) (*plan.Closure, error) {
-	if len(r.drefs) > 0 {
-		return plan.FromRefs(s, r.drefs)
+	if !r.fromFile() {
+		return recorded(s, r)
 	}
 	file, err := readFile(r)
 	if err != nil {

@@ -96,8 +96,10 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	if z.Bin, err = binDir(s); err != nil {
-		return err
+	if !s.ReadOnly() {
+		if z.Bin, err = binDir(s); err != nil {
+			return err
+		}
 	}
 	results, err := z.Realize(ctx, c)
 	p.summary()
@@ -119,7 +121,7 @@ func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, arg
 		if len(args) > 0 || len(f.params) > 0 {
 			return nil, &usageError{"--frozen uses the recorded plan: it takes no stage file, stages or parameters"}
 		}
-		return currentPlan(s)
+		return load(ctx, s, request{frozen: true})
 	}
 	r, err := parseRequest(args, f.params)
 	if err != nil {

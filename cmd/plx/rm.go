@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ func (a *app) rmCmd() *cobra.Command {
 		Use:   "rm [flags] RREF…",
 		Short: "Remove realizations from the store",
 		Long: `Removes realizations, so that matchers no longer find them. What another
-realization is built from, or a link or root names, is refused, and named.
+realization is built from, or a link or root names, is refused, and named; so is
+what a running plx may build on.
 The files go with the next plx gc.
 
 With --force it is removed all the same. What was built from it stays, and can be
@@ -46,8 +48,12 @@ func (a *app) rm(ctx context.Context, f rmFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
-	err = s.Remove(ctx, refs, store.RemoveOptions{Force: f.force, Waiting: func() { a.say("waiting for other plx processes to end") }})
-	if is[*store.InUseError](err) {
+	err = s.Remove(ctx, refs, store.RemoveOptions{Force: f.force, Waiting: func() { a.say("waiting for other plx processes to let go of the store") }})
+	var inUse *store.InUseError
+	switch {
+	case errors.As(err, &inUse) && inUse.Running:
+		return fmt.Errorf("%w: wait until it ends", err)
+	case inUse != nil:
 		return fmt.Errorf("%w: name them all, or use --force", err)
 	}
 	if err != nil {

@@ -52,6 +52,17 @@ type Closure struct {
 // same in every process.
 func (c *Closure) Stages() []*Stage { return c.stages }
 
+// Refs returns the references of the derivations of all stages.
+func (c *Closure) Refs() iter.Seq[store.DRef] {
+	return func(yield func(store.DRef) bool) {
+		for _, s := range c.stages {
+			if !yield(s.Ref) {
+				return
+			}
+		}
+	}
+}
+
 // Derivations returns the derivations of all stages.
 func (c *Closure) Derivations() iter.Seq2[store.DRef, store.Derivation] {
 	return func(yield func(store.DRef, store.Derivation) bool) {

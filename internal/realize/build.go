@@ -152,6 +152,14 @@ func (g *graph) acquire(ctx context.Context) bool {
 
 func (g *graph) release() { <-g.running }
 
+// run runs a command, beside which gc may run.
+func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error) {
+	if err := g.Store.Release(); err != nil {
+		return builder.Usage{}, err
+	}
+	return g.Run(ctx, a)
+}
+
 // build is steps 4 to 6 for one run.
 func (t *task) build(ctx context.Context, run int, claimed bool) (existed bool, err error) {
 	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
@@ -210,7 +218,7 @@ func (t *task) make(ctx context.Context, st *store.Staging, run int, claimed boo
 		return store.Realization{}, false, err
 	}
 	defer log.Close()
-	usage, err := t.g.Run(ctx, t.command(st.Dir(), run, log))
+	usage, err := t.g.run(ctx, t.command(st.Dir(), run, log))
 	if err != nil {
 		return store.Realization{}, false, &BuildError{Err: err}
 	}

@@ -32,7 +32,7 @@ type Event struct {
 	Refs    []store.RRef
 	Run     int           // for builds: the number of the run, from 1
 	Elapsed time.Duration // for Built, Repeated and Failed
-	Because string        // for Skipped: the stage that failed
+	Because string        // for Skipped: the stage that failed; for Waiting: who is waited for, if that is known
 	Err     error         // for Refused, Failed and Warned
 
 	Download Download // for Fetching

@@ -100,7 +100,7 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 		}
 		defer log.Close()
 	}
-	_, err = t.g.Run(ctx, builder.Action{
+	_, err = t.g.run(ctx, builder.Action{
 		Dir:     st.Dir(),
 		Argv:    append(scriptShell(t.stage.Derivation), "-c", script),
 		Result:  dir,

@@ -76,6 +76,9 @@ func (t *task) download(ctx context.Context, started time.Time) (r store.Realiza
 	if err := os.Mkdir(st.Out(), 0o777); err != nil {
 		return r, false, err
 	}
+	if err := t.g.Store.Release(); err != nil {
+		return r, false, err
+	}
 	waiting := func() { t.g.observe(Event{Kind: Waiting, Stage: t.stage}) }
 	partial, release, err := t.g.Store.Partial(ctx, d.Fetch.Hash, waiting)
 	if err != nil {

@@ -55,7 +55,12 @@ type Result struct {
 // chosen for each target, in order. Under KeepGoing the error joins all that
 // failed. It has the form of a [BuildError], a [MatchError] or a
 // [match.DiffersError]; else the store or the machine failed.
+//
+// The store is held; it is let go of before the first command runs.
 func (z *Realizer) Realize(ctx context.Context, c *plan.Closure) ([]Result, error) {
+	if err := z.Store.Refer(c.Refs()); err != nil {
+		return nil, err
+	}
 	g := z.graph(c)
 	err := g.walk(ctx, z.Jobs, z.KeepGoing, func(ctx context.Context, n *node) error { return g.realize(ctx, n) })
 	if err != nil {
@@ -180,8 +185,8 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 			return err
 		}
 	}
-	waiting := func() { g.observe(Event{Kind: Waiting, Stage: n.stage}) }
-	release, err := g.Store.LockAction(ctx, t.key, waiting)
+	waiting := func(by string) { g.observe(Event{Kind: Waiting, Stage: n.stage, Because: by}) }
+	release, err := g.Store.LockAction(ctx, t.key, n.stage.Name, waiting)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (g *graph) moreOf(ctx context.Context, members []*node, claimed bool) (fres
 func (t *task) again(ctx context.Context, claimed bool) (fresh int, err error) {
 	t.more.Lock()
 	defer t.more.Unlock()
-	release, err := t.g.Store.LockAction(ctx, t.key, nil)
+	release, err := t.g.Store.LockAction(ctx, t.key, t.stage.Name, nil)
 	if err != nil {
 		return 0, err
 	}

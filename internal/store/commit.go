@@ -29,13 +29,32 @@ import (
 )
 
 // hasSource reports whether the tree is there, and sees to it that it has all
-// that a source has: a result needs no manifest of its own.
+// that a source has: a result needs no manifest of its own. What is there
+// stays until [Store.Close].
 func (s *Store) hasSource(m Manifest) (bool, error) {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return false, err
+	}
+	defer leave()
 	if !s.HasTree(m.Hash()) {
 		return false, nil
 	}
-	return true, errors.Join(s.placeManifest(m), freezeTop(s.TreePath(m.Hash())))
+	return true, errors.Join(s.placeManifest(m), freezeTop(s.TreePath(m.Hash())), s.note(m.Hash().String()))
+}
+
+// placeSource moves a frozen directory to its place. It stays there until
+// [Store.Close].
+func (s *Store) placeSource(dir string, m Manifest) error {
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := s.placeManifest(m); err != nil {
+		return err
+	}
+	return errors.Join(s.placeTree(dir, m.Hash()), s.note(m.Hash().String()))
 }
 
 func (s *Store) placeManifest(m Manifest) error {
@@ -140,6 +159,11 @@ func (st *Staging) Commit(dref DRef, c Context, o Origin) (r Realization, existe
 		panic("store: Commit without Freeze")
 	}
 	s, tree := st.store, st.manifest.Hash()
+	leave, err := s.enter()
+	if err != nil {
+		return Realization{}, false, err
+	}
+	defer leave()
 	r = Realization{Ref: RealizationRef(dref, c, tree), Context: c, Tree: tree, Manifest: st.manifest, Volatile: st.volatile, Origin: o, Made: time.Now()}
 	if err := s.placeTree(st.Out(), tree); err != nil {
 		return Realization{}, false, fmt.Errorf("%v: %w", r.Ref, err)
@@ -217,13 +241,15 @@ type extras struct{ log, volatile string }
 // settle makes r the record of its realization. If there is one already, that
 // stays, but for when it was last made and the action keys that it answers.
 // The lock is for two that make the same at once under different action keys.
+// The caller is inside, as whoever has that lock is, so it waits for nobody who
+// waits for it.
 func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realization, existed bool, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%v: %w", r.Ref, err)
 		}
 	}()
-	unlock, err := s.LockAction(context.Background(), r.Ref.hash, nil)
+	unlock, err := s.lockKey(context.Background(), r.Ref.hash, nil)
 	if err != nil {
 		return Realization{}, false, err
 	}
@@ -315,7 +341,11 @@ func indexValue(ref RRef, run int) string { return ref.String() + "\t" + strconv
 
 // Import makes the source tree of a derivation its realization.
 func (s *Store) Import(dref DRef, c Context, tree Hash, o Origin) (Realization, error) {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return Realization{}, err
+	}
+	defer leave()
 	m, err := s.Manifest(tree)
 	if err != nil {
 		return Realization{}, err
@@ -329,10 +359,14 @@ func (s *Store) Import(dref DRef, c Context, tree Hash, o Origin) (Realization, 
 // another context. The time when it was made and how are those of the first;
 // so is its log.
 func (s *Store) Adopt(from Realization, dref DRef, c Context) (Realization, error) {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return Realization{}, err
+	}
+	defer leave()
 	r := from
 	r.Ref, r.Context, r.Adopted = RealizationRef(dref, c, from.Tree), c, from.Ref
-	r, _, err := s.settle(r, func() (extras, error) { return s.copyExtras(from) })
+	r, _, err = s.settle(r, func() (extras, error) { return s.copyExtras(from) })
 	return r, err
 }
 
@@ -382,6 +416,11 @@ func (st *Staging) Keep(dref DRef) (string, error) {
 		return "", err
 	}
 	st.kept = true
+	leave, err := st.store.enter()
+	if err != nil {
+		return kept, err
+	}
+	defer leave()
 	if err := st.store.makeDrvDir(dref); err != nil {
 		return kept, err
 	}

@@ -47,6 +47,13 @@ func (s *Store) drvTable(first string, again bool) (drvTable, error) {
 	return t, nil
 }
 
+// forgetDerivations has tables read again.
+func (s *Store) forgetDerivations() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.drvs)
+}
+
 // derivations takes the lines apart. Of two with one key, which only damage can
 // make differ, the one that is whole counts.
 func (t table) derivations() drvTable {
@@ -113,12 +120,20 @@ func (s *Store) hasDerivation(ref DRef) bool {
 	return err == nil
 }
 
-// AddDerivations writes the derivations that are not there.
+// AddDerivations writes the derivations that are not there. All stay until
+// [Store.Close], with their realizations.
 func (s *Store) AddDerivations(ds iter.Seq2[DRef, Derivation]) error {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	missing := make(map[string][]DRef)
 	lines := make(map[DRef][]byte)
 	for ref, d := range ds {
+		if err := s.note(ref.String()); err != nil {
+			return err
+		}
 		t, err := s.drvTable(firstOf(ref), false)
 		if err != nil {
 			return fmt.Errorf("%v: %w", ref, err)

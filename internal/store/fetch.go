@@ -83,7 +83,7 @@ func (s *Store) Partial(ctx context.Context, hash string, waiting func()) (dir s
 		if err != nil {
 			return "", nil, err
 		}
-		if err := poll(ctx, waiting, func() error { return lockDir(f) }); err != nil {
+		if err := poll(ctx, waiting, func() error { return lockAlone(f) }); err != nil {
 			f.Close()
 			return "", nil, err
 		}

@@ -16,15 +16,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // GCOptions say what [Store.GC] does.
 type GCOptions struct {
 	Keep    []string // directories whose symlinks into the store are roots
 	DryRun  bool     // remove nothing
-	Waiting func()   // called once if other processes must be waited for
+	Waiting func()   // called if other processes must be waited for
 }
 
 // Garbage is what no root reaches.
@@ -113,20 +111,15 @@ func (s *Store) garbage(m *marks) (Garbage, error) {
 
 // deadWork returns what ended processes left in tmp.
 func (s *Store) deadWork() ([]string, error) {
-	names, err := dirNames(s.join("tmp"))
+	ps, err := s.workers()
 	if err != nil {
 		return nil, err
 	}
 	var dead []string
-	for _, name := range names {
-		f, err := os.OpenFile(s.join("tmp", name), os.O_RDONLY|unix.O_NONBLOCK, 0)
-		if err != nil {
-			continue
+	for _, p := range ps {
+		if !p.alive {
+			dead = append(dead, p.dir)
 		}
-		if lockDir(f) == nil {
-			dead = append(dead, f.Name())
-		}
-		f.Close()
 	}
 	return dead, nil
 }

@@ -6,6 +6,7 @@ package store
 // It is derived: a line may be stale.
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -46,8 +47,24 @@ func (s *Store) readIndex(key Hash) (values []string, err error) {
 
 // RealizationsOf returns the realizations of any derivation that answer the
 // action key, in order. A record that is not there any more, or is damaged, is
-// passed over.
+// passed over. What is found stays until [Store.Close], if the store is held.
 func (s *Store) RealizationsOf(key Hash) ([]Realization, error) {
+	if !s.isReady() {
+		return s.realizationsOf(key)
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	found, err := s.realizationsOf(key)
+	for _, r := range found {
+		err = errors.Join(err, s.note(r.Ref.String()))
+	}
+	return found, err
+}
+
+func (s *Store) realizationsOf(key Hash) ([]Realization, error) {
 	values, err := s.readIndex(key)
 	if err != nil {
 		return nil, err
@@ -132,6 +149,10 @@ func (s *Store) Score(key Hash) (float64, bool) {
 
 // KeepScore keeps the number that a script gave. The first one stays.
 func (s *Store) KeepScore(key Hash, score float64) error {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	return s.addToIndex(key, strconv.FormatFloat(score, 'g', -1, 64))
 }

@@ -3,10 +3,14 @@ package store
 // Locks are the kernel's, on files that are never removed, so that they end
 // with their process:
 //
-//   - lock/store, shared by every process that adds objects, exclusive for gc.
+//   - lock/store, shared by every process that writes or relies on what it
+//     reads, while it does; exclusive for gc and rm.
+//   - lock/gate, shared for a moment by who comes to lock/store, exclusive for
+//     who waits for that alone: or the others might never all be gone.
 //   - lock/actions, a byte range per action key, exclusive while its results
 //     are looked for and made.
 //   - each directory in tmp, exclusive for the process that made it.
+//   - each table, exclusive while lines are appended.
 
 import (
 	"context"
@@ -14,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,17 +46,13 @@ func poll(ctx context.Context, waiting func(), try func() error) error {
 	}
 }
 
-// lockFile opens the file or directory at path and locks it.
-func lockFile(ctx context.Context, path string, exclusive bool, waiting func()) (*os.File, error) {
+// lockFile opens the file at path and locks it for this process alone.
+func lockFile(ctx context.Context, path string, waiting func()) (*os.File, error) {
 	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
-	how := unix.LOCK_SH
-	if exclusive {
-		how = unix.LOCK_EX
-	}
-	err = poll(ctx, waiting, func() error { return flock(f, how|unix.LOCK_NB) })
+	err = poll(ctx, waiting, func() error { return lockAlone(f) })
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
@@ -72,10 +73,53 @@ func flock(f *os.File, how int) error {
 }
 
 // LockAction waits until no other build of the action is under way, here or in
-// another process, and calls waiting once if it must wait. The lock is held
-// until release is called.
-func (s *Store) LockAction(ctx context.Context, key Hash, waiting func()) (release func(), err error) {
+// another process, and calls waiting once if it must wait, with what is known
+// of who that is. The lock is held until release is called. What tells others
+// what is built under it. The caller is not inside: to wait for a build, and
+// keep gc waiting that it may wait for, would be to wait forever.
+func (s *Store) LockAction(ctx context.Context, key Hash, what string, waiting func(by string)) (release func(), err error) {
 	s.mustHold()
+	if s.ReadOnly() {
+		return nil, ErrReadOnly
+	}
+	release, err = s.lockKey(ctx, key, func() error {
+		if waiting != nil {
+			waiting(s.holder(key))
+		}
+		return s.Release()
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.note(actionNote(key) + what); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+// actionNote begins the note on who builds an action.
+func actionNote(key Hash) string { return "action " + key.String() + " " }
+
+// holder tells who builds the action, as far as that is known.
+func (s *Store) holder(key Hash) string {
+	ps, err := s.workers()
+	if err != nil {
+		return ""
+	}
+	for _, p := range ps {
+		for _, note := range p.notes {
+			if what, ok := strings.CutPrefix(note, actionNote(key)); ok {
+				return "process " + p.pid() + ", which builds " + what
+			}
+		}
+	}
+	return ""
+}
+
+// lockKey locks the byte that belongs to a key, and calls waiting once if it
+// must wait for that.
+func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (release func(), err error) {
 	f, err := openLock(s.join("lock", "actions"))
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -85,7 +129,15 @@ func (s *Store) LockAction(ctx context.Context, key Hash, waiting func()) (relea
 		Start: int64(binary.BigEndian.Uint64(key.sum[:8]) >> 2),
 		Len:   1,
 	}
-	err = poll(ctx, waiting, func() error { return unix.FcntlFlock(f.Fd(), ofdSetLock, &lock) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err = poll(ctx, func() {
+		if waiting != nil {
+			if err := waiting(); err != nil {
+				cancel(err)
+			}
+		}
+	}, func() error { return unix.FcntlFlock(f.Fd(), ofdSetLock, &lock) })
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock action %v: %w", key, err)
@@ -93,5 +145,5 @@ func (s *Store) LockAction(ctx context.Context, key Hash, waiting func()) (relea
 	return func() { f.Close() }, nil
 }
 
-// lockDir locks an open directory for this process, if no other has it.
-func lockDir(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+// lockAlone locks an open file or directory for this process, if no other has it.
+func lockAlone(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }

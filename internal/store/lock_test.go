@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ func waits(t *testing.T, f func(ctx context.Context, waiting func()) error) bool
 	if err != nil && !errors.Is(err, errWaited) {
 		t.Fatal(err)
 	}
-	if n > 1 || (n == 1) != (err != nil) {
+	if n != 0 != (err != nil) {
 		t.Errorf("waiting was called %d times, and the error is %v", n, err)
 	}
 	return err != nil
@@ -30,7 +31,7 @@ func waits(t *testing.T, f func(ctx context.Context, waiting func()) error) bool
 func lockable(t *testing.T, s *Store, key Hash) bool {
 	t.Helper()
 	return !waits(t, func(ctx context.Context, waiting func()) error {
-		release, err := s.LockAction(ctx, key, waiting)
+		release, err := s.LockAction(ctx, key, "mine", func(string) { waiting() })
 		if err == nil {
 			release()
 		}
@@ -41,7 +42,7 @@ func lockable(t *testing.T, s *Store, key Hash) bool {
 func TestLockAction(t *testing.T) {
 	s := held(t)
 	key, other := HashOf([]byte("action")), HashOf([]byte("other"))
-	release, err := s.LockAction(t.Context(), key, nil)
+	release, err := s.LockAction(t.Context(), key, "this", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestLockActionExcludes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			release, err := s.LockAction(t.Context(), key, nil)
+			release, err := s.LockAction(t.Context(), key, "this", nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -145,6 +146,86 @@ func TestHoldWaitsForGC(t *testing.T) {
 	}
 	if waits(t, s.Hold) || waits(t, other.Hold) {
 		t.Error("two can't hold the store")
+	}
+}
+
+// Who has released the store lets gc in, and keeps what it refers to.
+func TestGCBesideRelease(t *testing.T) {
+	s := held(t)
+	dref, other := derive(t, s, Derivation{Name: "a"}), derive(t, s, Derivation{Name: "b"})
+	r := result(t, s, dref, nil, "1")
+	source, err := s.AddFiles(t.Context(), []SourceFile{{Path: "x", Text: "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(); err != nil {
+		t.Fatal(err)
+	}
+	late := derive(t, s, Derivation{Name: "late"})
+	gc := open(t, s.Dir())
+	if gcWaits(t, gc) {
+		t.Fatal("gc waits for who has released the store")
+	}
+	for _, ref := range []DRef{dref, other, late} {
+		if _, err := reread(t, s).Derivation(ref); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Realization(r.Ref); err != nil || !s.HasTree(r.Tree) || !s.HasTree(source) {
+		t.Errorf("what is in use is gone: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if g := collect(t, open(t, s.Dir()), GCOptions{}); len(g.Derivations) != 3 || len(g.Trees) != 2 {
+		t.Errorf("got %+v, want all of it", g)
+	}
+}
+
+// reread returns the store as another process finds it.
+func reread(t *testing.T, s *Store) *Store {
+	t.Helper()
+	return open(t, s.Dir())
+}
+
+// Each write after Release waits for gc, and those that wait for gc are let in
+// before another gc.
+func TestWriteWaitsForGC(t *testing.T) {
+	s := held(t)
+	if err := s.Release(); err != nil {
+		t.Fatal(err)
+	}
+	gc := open(t, s.Dir())
+	if err := gc.holdAlone(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	added := make(chan error)
+	go func() {
+		_, err := s.AddFiles(t.Context(), []SourceFile{{Path: "x", Text: "x"}})
+		added <- err
+	}()
+	select {
+	case err := <-added:
+		t.Errorf("added while gc runs: %v", err)
+	default:
+	}
+	if err := gc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-added; err != nil {
+		t.Error(err)
+	}
+}
+
+// Who waits for an action is told for whom.
+func TestLockActionTellsWho(t *testing.T) {
+	s := held(t)
+	p := start(t, "action", s.Dir())
+	said := ""
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := s.LockAction(ctx, HashOf([]byte("action")), "mine", func(by string) { said = by; cancel() })
+	if want := fmt.Sprintf("process %d, which builds theirs", p.cmd.Process.Pid); err == nil || said != want {
+		t.Errorf("got %q, %v, want %q", said, err, want)
 	}
 }
 

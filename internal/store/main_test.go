@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -60,8 +61,8 @@ func actionRole(dir string) error {
 	if err := s.Hold(context.Background(), nil); err != nil {
 		return err
 	}
-	release, err := s.LockAction(context.Background(), HashOf([]byte("action")), nil)
-	if err != nil {
+	release, err := s.LockAction(context.Background(), HashOf([]byte("action")), "theirs", nil)
+	if err := errors.Join(err, s.Release()); err != nil {
 		return err
 	}
 	fmt.Println("ready")

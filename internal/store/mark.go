@@ -33,6 +33,9 @@ func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
 	for _, r := range roots {
 		m.keep(r.DRefs, r.RRefs)
 	}
+	if err := m.keepNoted(); err != nil {
+		return nil, err
+	}
 	for _, dir := range keep {
 		drefs, rrefs, trees, err := s.LinkedRefs(dir)
 		if err != nil {
@@ -42,6 +45,26 @@ func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
 		m.keepTrees(trees)
 	}
 	return m, nil
+}
+
+// keepNoted keeps what running processes refer to.
+func (m *marks) keepNoted() error {
+	ws, err := m.store.workers()
+	if err != nil {
+		return err
+	}
+	for _, w := range ws {
+		for _, note := range w.notes {
+			if dref, err := ParseDRef(note); err == nil {
+				m.keep([]DRef{dref}, nil)
+			} else if rref, err := ParseRRef(note); err == nil {
+				m.keep(nil, []RRef{rref})
+			} else if tree, err := ParseHash(note); err == nil {
+				m.trees[tree] = true
+			}
+		}
+	}
+	return nil
 }
 
 // keepTrees keeps the trees, and the realizations that have one of them.

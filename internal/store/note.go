@@ -27,6 +27,11 @@ func (s *Store) addNote(key Hash, kind, id, text string) (string, error) {
 	if id == "" {
 		id = strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
+	leave, err := s.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	return id, s.addToIndex(key, strings.TrimSuffix(kind+"\t"+id+"\t"+text, "\t"))
 }
 
@@ -50,7 +55,6 @@ func cutNote(value string) (kind, id, text string, ok bool) {
 // the process is interrupted the next one can complete them. The caller holds
 // the action's lock, and calls end when the round has come to its end.
 func (s *Store) BeginRound(key Hash, runs []int) (end func() error, err error) {
-	s.mustHold()
 	texts := make([]string, len(runs))
 	for i, run := range runs {
 		texts[i] = strconv.Itoa(run)
@@ -94,7 +98,6 @@ func (s *Store) OpenRound(key Hash) ([]int, error) {
 
 // EndRounds notes that no round of the action is open any more.
 func (s *Store) EndRounds(key Hash) error {
-	s.mustHold()
 	values, err := s.readIndex(key)
 	if err != nil {
 		return err

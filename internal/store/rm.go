@@ -15,12 +15,13 @@ const removedSuffix = ".removed"
 // RemoveOptions say what [Store.Remove] does.
 type RemoveOptions struct {
 	Force   bool   // remove what is in use, too
-	Waiting func() // called once if other processes must be waited for
+	Waiting func() // called if other processes must be waited for
 }
 
 // Remove removes realizations from the store. Their trees stay until gc. What
 // is built from one of them and not removed with it, or a root that names it,
-// is an [InUseError], and nothing is removed.
+// is an [InUseError], and nothing is removed. So is a running process that may
+// build on one, even with Force.
 func (s *Store) Remove(ctx context.Context, refs []RRef, o RemoveOptions) error {
 	if err := s.holdAlone(ctx, o.Waiting); err != nil {
 		return fmt.Errorf("rm: %w", err)
@@ -40,16 +41,25 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 	if err != nil {
 		return err
 	}
+	running, err := m.running()
+	if err != nil {
+		return err
+	}
 	for _, ref := range refs {
 		if !s.exists(s.recordPath(ref)) {
 			return fmt.Errorf("%v: %w", ref, ErrNotExist)
 		}
-		by := slices.DeleteFunc(users[ref], func(user string) bool {
+		by := slices.Concat(running[ref.String()], running[ref.dref.String()])
+		if slices.Sort(by); by != nil {
+			by = slices.Compact(by)
+			return &InUseError{Ref: ref, By: by, Running: true}
+		}
+		by = slices.DeleteFunc(users[ref], func(user string) bool {
 			return slices.ContainsFunc(refs, func(r RRef) bool { return r.String() == user })
 		})
 		users[ref] = by
 		if len(by) > 0 && !force {
-			return &InUseError{ref, by}
+			return &InUseError{Ref: ref, By: by}
 		}
 	}
 	for _, ref := range m.dependentsFirst(refs) {
@@ -101,6 +111,21 @@ func (m *marks) users() (map[RRef][]string, error) {
 	return users, nil
 }
 
+// running returns, by the text of a reference, the processes that refer to it.
+func (m *marks) running() (map[string][]string, error) {
+	ws, err := m.store.workers()
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string][]string)
+	for _, w := range ws {
+		for _, note := range w.notes {
+			by[note] = append(by[note], "process "+w.pid())
+		}
+	}
+	return by, nil
+}
+
 // dependentsFirst orders refs so that none loses its context before itself.
 func (m *marks) dependentsFirst(refs []RRef) []RRef {
 	damaged := m.kept
@@ -123,6 +148,8 @@ func (m *marks) dependentsFirst(refs []RRef) []RRef {
 type InUseError struct {
 	Ref RRef
 	By  []string // realizations that are built from it, or roots that name it
+
+	Running bool // By are processes, which will end
 }
 
 func (e *InUseError) Error() string {

@@ -26,7 +26,11 @@ type Root struct {
 // AddRoot keeps a derivation or realization, given by its reference, until
 // [Store.RemoveRoot]. An empty name stands for the reference's own.
 func (s *Store) AddRoot(name, ref string) (string, error) {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	target, err := s.rootTarget(ref)
 	if err != nil {
 		return "", err
@@ -61,7 +65,11 @@ func (s *Store) rootTarget(ref string) (string, error) {
 // AddLinkRoot makes link a symlink to the result, which it keeps for as long
 // as it is there. It replaces a symlink, and nothing else.
 func (s *Store) AddLinkRoot(link string, ref RRef) error {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	path, err := filepath.Abs(link)
 	if err != nil {
 		return err
@@ -106,9 +114,17 @@ func (s *Store) AddLinkRoots(link string, refs []RRef) error {
 }
 
 // AddProjectRoot keeps what the plans in dir, a .plx directory, consist of,
-// for as long as dir is there.
+// for as long as dir is there. Of a store that can't be written to gc takes
+// nothing, so there is nothing to be done.
 func (s *Store) AddProjectRoot(dir string) error {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if s.ReadOnly() {
+		return nil
+	}
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -147,11 +163,15 @@ func placeLink(tmp, path, target string) error {
 
 // RemoveRoot removes an entry of root/. What it kept stays until gc.
 func (s *Store) RemoveRoot(name string) error {
-	s.mustHold()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return fmt.Errorf("root %q: %w", name, ErrNotExist)
 	}
-	err := os.Remove(s.join("root", name))
+	err = os.Remove(s.join("root", name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("root %q: %w", name, ErrNotExist)
 	}

@@ -92,6 +92,8 @@ func newIntake(ctx context.Context, s *Store, writes bool) *intake {
 	in := &intake{ctx: ctx, store: s, files: make(map[string]SourceFile), buf: make([]byte, scanBuffer)}
 	if writes {
 		s.mustHold()
+	}
+	if writes && !s.ReadOnly() {
 		in.copies = make(map[string]string)
 	}
 	return in
@@ -171,6 +173,9 @@ func (in *intake) read(f SourceFile, size int64) (sight, error) {
 		return sight{}, err
 	}
 	in.copies[f.Path] = to
+	if err := in.store.Release(); err != nil { // copying takes long
+		return sight{}, err
+	}
 	return in.copy(f.From, to, f.SHA256 != "")
 }
 
@@ -259,6 +264,9 @@ func (in *intake) settle(m Manifest) (Hash, error) {
 	if there, err := s.hasSource(m); there || err != nil {
 		return m.Hash(), err
 	}
+	if err := s.Release(); err != nil { // copying takes long
+		return Hash{}, err
+	}
 	dir, err := s.makeDir("source")
 	if err != nil {
 		return Hash{}, err
@@ -275,10 +283,7 @@ func (in *intake) settle(m Manifest) (Hash, error) {
 	if err := (&scanner{top: dir, freeze: true}).sealAll(m); err != nil {
 		return Hash{}, err
 	}
-	if err := s.placeManifest(m); err != nil {
-		return Hash{}, err
-	}
-	return m.Hash(), s.placeTree(dir, m.Hash())
+	return m.Hash(), s.placeSource(dir, m)
 }
 
 // lay puts what the entry tells in its place, and returns what that is now.

@@ -361,7 +361,7 @@ func TestDescriptors(t *testing.T) {
 		st := stage(t, s, map[string]string{"l": "->/"})
 		st.Freeze(nil)
 		st.Abort()
-		release, err := s.LockAction(t.Context(), HashOf(nil), nil)
+		release, err := s.LockAction(t.Context(), HashOf(nil), "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,14 +29,14 @@ func (e *DamageError) Error() string {
 func (e *DamageError) Unwrap() error { return e.Err }
 
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
-// writes calls [Store.Hold] first.
+// writes, or relies on what it reads, calls [Store.Hold] first.
 type Store struct {
 	dir  string // absolute
 	seen *seen  // what is remembered of files; nil: nothing
 
+	hold holding
+
 	mu     sync.Mutex
-	hold   *os.File // locked while objects may be added or removed
-	alone  bool     // the lock is exclusive
 	work   *os.File // this process's directory in tmp, locked
 	serial int      // of names in work
 	drvs   map[string]drvTable
@@ -61,19 +60,18 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Close ends what [Store.Hold] began and removes this process's work.
+// Close ends what [Store.Hold] began, and removes this process's work: others
+// may use the store meanwhile.
 func (s *Store) Close() error {
+	err := s.hold.letGo()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	if s.hold != nil {
-		errs = append(errs, s.hold.Close())
+	if s.work == nil {
+		return err
 	}
-	if s.work != nil {
-		errs = append(errs, removeAll(s.work.Name()), s.work.Close())
-	}
-	s.work, s.hold, s.alone = nil, nil, false
-	return errors.Join(errs...)
+	err = errors.Join(err, removeAll(s.work.Name()), s.work.Close())
+	s.work = nil
+	return err
 }
 
 // Dir returns the store's directory, absolute.
@@ -205,45 +203,4 @@ func dirNames(dir string) ([]string, error) {
 	names, err := f.Readdirnames(-1)
 	slices.Sort(names)
 	return names, err
-}
-
-// Hold makes the store ready to be written to, and keeps gc away until
-// [Store.Close]. It waits while gc runs, and calls waiting once if it must.
-func (s *Store) Hold(ctx context.Context, waiting func()) error {
-	return s.lock(ctx, false, waiting)
-}
-
-// holdAlone is [Store.Hold] for one who removes objects: it waits until no
-// other process holds the store.
-func (s *Store) holdAlone(ctx context.Context, waiting func()) error {
-	return s.lock(ctx, true, waiting)
-}
-
-func (s *Store) lock(ctx context.Context, alone bool, waiting func()) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hold != nil {
-		if alone && !s.alone {
-			panic("store: removal under Hold")
-		}
-		return nil
-	}
-	if err := s.prepare(ctx, waiting); err != nil {
-		return fmt.Errorf("store %s: %w", s.dir, err)
-	}
-	f, err := lockFile(ctx, s.join("lock", "store"), alone, waiting)
-	if err != nil {
-		return fmt.Errorf("store %s: %w", s.dir, err)
-	}
-	s.hold, s.alone = f, alone
-	return nil
-}
-
-// mustHold catches a caller that writes without [Store.Hold].
-func (s *Store) mustHold() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hold == nil {
-		panic("store: write without Hold")
-	}
 }

@@ -95,7 +95,7 @@ func TestWritesNeedHold(t *testing.T) {
 		"Adopt":          func() { s.Adopt(Realization{}, dref, nil) },
 		"AddRoot":        func() { s.AddRoot("", dref.String()) },
 		"KeepScore":      func() { s.KeepScore(HashOf(nil), 1) },
-		"LockAction":     func() { s.LockAction(t.Context(), HashOf(nil), nil) },
+		"LockAction":     func() { s.LockAction(t.Context(), HashOf(nil), "", nil) },
 		"LinkBin":        func() { s.LinkBin("/bin/sh", "sh") },
 	} {
 		func() {

@@ -81,6 +81,9 @@ func (s *Store) hasOurReadme() bool {
 	return err == nil && strings.HasPrefix(string(data), readme[:strings.IndexByte(readme, ':')])
 }
 
+// Exists reports whether there is a store yet.
+func (s *Store) Exists() bool { return s.exists(s.join("version")) }
+
 // prepare makes the store, or brings it to the newest format.
 func (s *Store) prepare(ctx context.Context, waiting func()) error {
 	version, err := s.readVersion()
@@ -90,7 +93,7 @@ func (s *Store) prepare(ctx context.Context, waiting func()) error {
 	case version == 0:
 		return s.create()
 	}
-	f, err := lockFile(ctx, s.join("lock", "store"), true, waiting)
+	f, err := lockFile(ctx, s.join("lock", "store"), waiting)
 	if err != nil {
 		return err
 	}

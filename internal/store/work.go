@@ -12,25 +12,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// workPrefix begins the names of the processes' directories in tmp. The number
+// of the process follows, and what tells it from others of that number.
+const workPrefix = "p"
+
 // workPath returns a path for something new in this process's directory in
-// tmp, which it makes and locks the first time.
+// tmp.
 func (s *Store) workPath(what string) (string, error) {
+	dir, err := s.workDir()
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	return dir + "/" + what + "-" + strconv.Itoa(s.serial), nil
+}
+
+// workDir returns this process's directory in tmp, which it makes and locks the
+// first time.
+func (s *Store) workDir() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil {
-		if err := s.makeWork(); err != nil {
+		err := s.makeWork()
+		if isReadOnly(err) {
+			err = fmt.Errorf("%w (%v)", ErrReadOnly, err)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
-	s.serial++
-	return s.work.Name() + "/" + what + "-" + strconv.Itoa(s.serial), nil
+	return s.work.Name(), nil
 }
 
 // makeWork makes the directory and locks it. If gc was quicker, and took it
 // for garbage, it makes another.
 func (s *Store) makeWork() error {
 	for {
-		dir, err := os.MkdirTemp(s.join("tmp"), "p")
+		dir, err := os.MkdirTemp(s.join("tmp"), workPrefix+strconv.Itoa(os.Getpid())+"-")
 		if err != nil {
 			return err
 		}
@@ -41,7 +61,7 @@ func (s *Store) makeWork() error {
 		if err != nil {
 			return err
 		}
-		err = lockDir(f)
+		err = lockAlone(f)
 		if err == nil && s.exists(dir) {
 			s.work = f
 			return nil
