@@ -109,6 +109,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	if err := s.Sync(); err != nil { // whoever reads what is printed may rely on it
+		return err
+	}
 	return a.printResults(s, results, f)
 }
 

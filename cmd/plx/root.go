@@ -155,7 +155,12 @@ func (a *app) openStore() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(dir)
+	s, err := store.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.Lost = func(err error) { a.tell("%v", err) }
+	return s, nil
 }
 
 func (a *app) storePath() (string, error) {

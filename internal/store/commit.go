@@ -51,7 +51,7 @@ func (s *Store) placeSource(dir string, m Manifest) error {
 		return err
 	}
 	defer leave()
-	if err := s.placeManifest(m); err != nil {
+	if err := errors.Join(s.mindClock(), s.placeManifest(m)); err != nil {
 		return err
 	}
 	return errors.Join(s.placeTree(dir, m.Hash()), s.note(m.Hash().String()))
@@ -249,6 +249,9 @@ func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realiza
 			err = fmt.Errorf("%v: %w", r.Ref, err)
 		}
 	}()
+	if err := s.committing(); err != nil {
+		return Realization{}, false, err
+	}
 	unlock, err := s.lockKey(context.Background(), r.Ref.hash, nil)
 	if err != nil {
 		return Realization{}, false, err
@@ -315,17 +318,8 @@ func (s *Store) addRecord(r Realization) error {
 			return err
 		}
 	}
-	err = os.Symlink("../../tree/"+r.Tree.String(), s.OutPath(r.Ref))
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := errors.Join(s.placeLink(r), s.index(r)); err != nil {
 		return err
-	}
-	if err := s.addToIndex(r.Action, indexValue(r.Ref, r.Run)); err != nil {
-		return err
-	}
-	for key, run := range r.Also {
-		if err := s.addToIndex(key, indexValue(r.Ref, run)); err != nil {
-			return err
-		}
 	}
 	if err := s.place(s.recordPath(r.Ref), data, r.Made); err != nil {
 		return err
@@ -335,6 +329,28 @@ func (s *Store) addRecord(r Realization) error {
 		return nil
 	}
 	return err
+}
+
+// placeLink makes the link to the tree, unless it is there.
+func (s *Store) placeLink(r Realization) error {
+	err := os.Symlink("../../tree/"+r.Tree.String(), s.OutPath(r.Ref))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// index adds the action keys that r answers.
+func (s *Store) index(r Realization) error {
+	if err := s.addToIndex(r.Action, indexValue(r.Ref, r.Run)); err != nil {
+		return err
+	}
+	for key, run := range r.Also {
+		if err := s.addToIndex(key, indexValue(r.Ref, run)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func indexValue(ref RRef, run int) string { return ref.String() + "\t" + strconv.Itoa(run) }

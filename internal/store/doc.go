@@ -15,6 +15,7 @@
 //	tree/<hash>/                         a tree, read-only
 //	tree/<hash>.manifest                 its manifest, where no record holds it
 //	action/<xx>                          an index by action key, a table for two characters; can be rebuilt
+//	journal                              from when on what was written may not be on the disk
 //	root/<name>                          what keeps objects from being collected
 //	lock/                                files that are locked, never removed
 //	tmp/<name>/                          work in progress, locked by its process

@@ -217,21 +217,26 @@ func (s *Store) makeDrvDir(ref DRef) error {
 // dropDerivations removes derivations, and what belongs to them. The caller
 // holds the store alone.
 func (s *Store) dropDerivations(refs []DRef) error {
-	dead := make(map[string]bool, len(refs))
-	tables := make(map[string]bool)
 	for _, ref := range refs {
 		if err := s.drop(s.drvDir(ref)); err != nil {
 			return err
 		}
-		dead[ref.base()], tables[firstOf(ref)] = true, true
 	}
-	for _, first := range slices.Sorted(maps.Keys(tables)) {
-		err := s.filterTable(s.drvTablePath(first), func(_, key []byte) bool { return !dead[string(key)] })
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	return s.filterDerivations(refs)
+}
+
+// filterDerivations removes the lines of derivations.
+func (s *Store) filterDerivations(refs []DRef) error {
+	dead := make(map[string]bool, len(refs))
+	tables := make(map[string]bool)
+	for _, ref := range refs {
+		dead[ref.base()] = true
+		if path := s.drvTablePath(firstOf(ref)); s.exists(path) {
+			tables[path] = true
 		}
 	}
-	return nil
+	defer s.forgetDerivations()
+	return s.filterTables(slices.Sorted(maps.Keys(tables)), func(_, key []byte) bool { return !dead[string(key)] })
 }
 
 // moveOldDerivations moves the derivations of a store of the first format, each

@@ -150,14 +150,17 @@ func oldStore(t *testing.T, s *Store, refs []DRef) {
 			t.Fatal(err)
 		}
 	}
+	var paths []string
 	for _, name := range tableNames(t, s) {
-		err := s.filterTable(s.drvTablePath(name), func(_, key []byte) bool {
-			ref, err := parseDRefBase(string(key))
-			return err == nil && texts[ref] == nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		paths = append(paths, s.drvTablePath(name))
+	}
+	hold(t, s)
+	err := s.filterTables(paths, func(_, key []byte) bool {
+		ref, err := parseDRefBase(string(key))
+		return err == nil && texts[ref] == nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for ref, text := range texts {
 		write(t, s.drvDir(ref), map[string]string{oldDerivationName: string(text)})

@@ -221,17 +221,27 @@ func (s *Store) dropStaleLines(m *marks) error {
 	if err != nil {
 		return err
 	}
+	var paths []string
+	alive := make(map[string]bool)
 	for _, name := range names {
-		if err := s.dropStaleLinesOf(s.join("action", name), m); err != nil {
+		path := s.join("action", name)
+		t, err := readTable(path)
+		if err != nil {
 			return err
 		}
+		paths = append(paths, path)
+		t.addAlive(alive, m)
 	}
-	return nil
+	return s.filterTables(paths, func(value, key []byte) bool {
+		text, _, _ := strings.Cut(string(value), "\t")
+		_, _, _, note := cutNote(string(value))
+		ref, err := ParseRRef(text)
+		return m.kept[ref] || err != nil && (!note || alive[string(key)])
+	})
 }
 
-// aliveKeys returns the action keys that a kept realization answers.
-func aliveKeys(t table, m *marks) map[string]bool {
-	alive := make(map[string]bool)
+// addAlive adds the action keys that a kept realization answers.
+func (t table) addAlive(alive map[string]bool, m *marks) {
 	for line := range bytes.Lines(t) {
 		value, key, _ := cutLine(line)
 		text, _, _ := strings.Cut(string(value), "\t")
@@ -239,19 +249,4 @@ func aliveKeys(t table, m *marks) map[string]bool {
 			alive[string(key)] = true
 		}
 	}
-	return alive
-}
-
-func (s *Store) dropStaleLinesOf(path string, m *marks) error {
-	t, err := readTable(path)
-	if err != nil {
-		return err
-	}
-	alive := aliveKeys(t, m)
-	return s.filterTable(path, func(value, key []byte) bool {
-		text, _, _ := strings.Cut(string(value), "\t")
-		_, _, _, note := cutNote(string(value))
-		ref, err := ParseRRef(text)
-		return m.kept[ref] || err != nil && (!note || alive[string(key)])
-	})
 }

@@ -74,6 +74,9 @@ func (s *Store) getReady(ctx context.Context, waiting func()) error {
 	if err == nil {
 		err = s.openLocks()
 	}
+	if err == nil {
+		err = s.openJournal(s.aloneFor)
+	}
 	if isReadOnly(err) {
 		err = s.openLocksToRead(err)
 	}
@@ -84,10 +87,27 @@ func (s *Store) getReady(ctx context.Context, waiting func()) error {
 	return nil
 }
 
+// aloneFor calls f while no other process holds the store.
+func (s *Store) aloneFor(f func() error) error {
+	if err := s.waitAlone(); err != nil {
+		return err
+	}
+	err := f()
+	return errors.Join(err, flock(s.hold.lock, unix.LOCK_UN), flock(s.hold.gate, unix.LOCK_UN))
+}
+
+func (s *Store) waitAlone() error {
+	if err := s.waitFor(s.hold.gate, unix.LOCK_EX); err != nil {
+		return err
+	}
+	return s.waitFor(s.hold.lock, unix.LOCK_EX)
+}
+
 func isReadOnly(err error) bool {
 	return errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission)
 }
 
+// openLocks opens the files that are locked while the store is held.
 func (s *Store) openLocks() error {
 	gate, err := openLock(s.join("lock", "gate"))
 	if err != nil {
@@ -290,11 +310,7 @@ func (s *Store) holdAlone(ctx context.Context, waiting func()) error {
 	if h.readOnly {
 		return fmt.Errorf("store %s: %w", s.dir, errors.Join(ErrReadOnly, h.end()))
 	}
-	err := s.waitFor(h.gate, unix.LOCK_EX)
-	if err == nil {
-		err = s.waitFor(h.lock, unix.LOCK_EX)
-	}
-	if err != nil {
+	if err := s.waitAlone(); err != nil {
 		return fmt.Errorf("store %s: %w", s.dir, errors.Join(err, h.end()))
 	}
 	h.alone, h.inside = true, 1

@@ -34,7 +34,13 @@ type Store struct {
 	dir  string // absolute
 	seen *seen  // what is remembered of files; nil: nothing
 
-	hold holding
+	hold    holding
+	disk    syncer
+	suspect suspect
+
+	// Lost, if it is set, is called for each result that was lost because the
+	// machine went down while it was written. It will be made again.
+	Lost func(error)
 
 	mu     sync.Mutex
 	work   *os.File // this process's directory in tmp, locked
@@ -57,13 +63,16 @@ func Open(dir string) (*Store, error) {
 	if _, err := s.readVersion(); err != nil {
 		return nil, fmt.Errorf("store %s: %w", abs, err)
 	}
+	s.suspect.since, s.suspect.on = s.suspicion()
+	s.suspect.trees = make(map[Hash]error)
 	return s, nil
 }
 
 // Close ends what [Store.Hold] began, and removes this process's work: others
-// may use the store meanwhile.
+// may use the store meanwhile. It does what [Store.Sync] does.
 func (s *Store) Close() error {
 	err := s.hold.letGo()
+	err = errors.Join(err, s.closeJournal())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil {
@@ -122,6 +131,9 @@ func (s *Store) Realization(ref RRef) (Realization, error) {
 		if r.Manifest, err = s.Manifest(r.Tree); err != nil {
 			return Realization{}, err
 		}
+	}
+	if err := s.believe(r); err != nil {
+		return Realization{}, err
 	}
 	return r, nil
 }

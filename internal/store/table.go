@@ -86,12 +86,39 @@ func appendLines(path string, choose func(table) []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// filterTable puts a table with the lines that keep wants in the place of the
-// one at path. The caller holds the store alone.
-func (s *Store) filterTable(path string, keep func(value, key []byte) bool) error {
+// filterTables puts tables with the lines that keep wants in the place of those
+// at the paths. The new ones are on the disk before that. The caller holds the
+// store alone.
+func (s *Store) filterTables(paths []string, keep func(value, key []byte) bool) error {
+	fresh := make(map[string]string)
+	for _, path := range paths {
+		tmp, err := s.filterTable(path, keep)
+		if err != nil {
+			return err
+		}
+		if tmp != "" {
+			fresh[path] = tmp
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := syncFS(s.disk.file); err != nil {
+		return err
+	}
+	for path, tmp := range fresh {
+		if err := os.Rename(tmp, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filterTable returns where the new table is, if it differs.
+func (s *Store) filterTable(path string, keep func(value, key []byte) bool) (tmp string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var kept []byte
 	for line := range bytes.Lines(data) {
@@ -100,18 +127,14 @@ func (s *Store) filterTable(path string, keep func(value, key []byte) bool) erro
 		}
 	}
 	if len(kept) == len(data) {
-		return nil
+		return "", nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return "", err
 	}
-	tmp, err := s.workPath("table")
-	if err != nil {
-		return err
+	if tmp, err = s.workPath("table"); err != nil {
+		return "", err
 	}
-	if err := errors.Join(os.WriteFile(tmp, kept, 0o666), os.Chmod(tmp, info.Mode().Perm())); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return tmp, errors.Join(os.WriteFile(tmp, kept, 0o666), os.Chmod(tmp, info.Mode().Perm()))
 }
