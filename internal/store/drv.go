@@ -151,6 +151,9 @@ func (s *Store) AddDerivations(ds iter.Seq2[DRef, Derivation]) error {
 		missing[firstOf(ref)] = append(missing[firstOf(ref)], ref)
 		lines[ref] = fmt.Appendf(nil, "%s\t%s\n", data, ref.base())
 	}
+	if len(missing) > 0 && s.ReadOnly() {
+		return s.readOnlyError()
+	}
 	for _, first := range slices.Sorted(maps.Keys(missing)) {
 		if err := s.appendDerivations(first, missing[first], lines); err != nil {
 			return fmt.Errorf("derivations: %w", err)

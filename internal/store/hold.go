@@ -23,7 +23,7 @@ import (
 
 // ErrReadOnly says that something is to be added to a store that this process
 // can't write to.
-var ErrReadOnly = errors.New("the store can't be written to: what it has can be used, and nothing be added; name another with --store")
+var ErrReadOnly = errors.New("it can't be written to: what it has can be used, and nothing be added; name another with --store")
 
 // A holding is how this process holds the store.
 type holding struct {
@@ -142,6 +142,9 @@ func (s *Store) ReadOnly() bool {
 	defer s.hold.mu.Unlock()
 	return s.hold.readOnly
 }
+
+// readOnlyError says which store can't be written to.
+func (s *Store) readOnlyError() error { return fmt.Errorf("store %s: %w", s.dir, ErrReadOnly) }
 
 // enter holds the store until leave is called.
 func (s *Store) enter() (leave func(), err error) {

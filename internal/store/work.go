@@ -37,7 +37,7 @@ func (s *Store) workDir() (string, error) {
 	if s.work == nil {
 		err := s.makeWork()
 		if isReadOnly(err) {
-			err = fmt.Errorf("%w (%v)", ErrReadOnly, err)
+			err = s.readOnlyError()
 		}
 		if err != nil {
 			return "", err
