@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // marks is what the roots reach, and what there is.
@@ -19,6 +22,7 @@ type marks struct {
 	of      map[DRef][]RRef      // all that there are
 	removed map[RRef]bool        // not there any more, but something kept refers to it
 	damaged []error
+	failed  []error // why something could not be read that may be sound
 }
 
 func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
@@ -41,7 +45,22 @@ func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
 		m.keep(drefs, rrefs)
 		m.keepTrees(trees)
 	}
-	return m, nil
+	return m, errors.Join(m.failed...)
+}
+
+// report takes note of what can't be read. It is damage, for a person to look
+// at, unless it is the machine that failed: then what is to be kept is not
+// known, and nothing may be removed.
+func (m *marks) report(err error) {
+	damage := errors.As(err, new(*DamageError)) || errors.Is(err, ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	for _, stray := range []error{unix.ENOTDIR, unix.EISDIR, unix.ELOOP} { // what has an object's name and is none
+		damage = damage || errors.Is(err, stray)
+	}
+	if damage {
+		m.damaged = append(m.damaged, err)
+	} else {
+		m.failed = append(m.failed, err)
+	}
 }
 
 // keepTrees keeps the trees, and the realizations that have one of them.
@@ -80,7 +99,7 @@ func (s *Store) readMarks(ctx context.Context) (*marks, error) {
 	for _, dref := range damaged {
 		m.derivation(dref)
 	}
-	return m, nil
+	return m, errors.Join(m.failed...)
 }
 
 // read reads the records of a derivation, and reports whether all could be
@@ -88,7 +107,7 @@ func (s *Store) readMarks(ctx context.Context) (*marks, error) {
 func (m *marks) read(dref DRef) bool {
 	rrefs, err := m.store.Realizations(dref)
 	if err != nil { // a file that has a directory's name
-		m.damaged = append(m.damaged, err)
+		m.report(err)
 		m.drvs[dref] = true
 		return true
 	}
@@ -101,7 +120,7 @@ func (m *marks) read(dref DRef) bool {
 			continue
 		}
 		sound = false
-		m.damaged = append(m.damaged, err)
+		m.report(err)
 		m.kept[rref] = true
 		target, _ := os.Readlink(m.store.OutPath(rref))
 		if tree, err := ParseHash(filepath.Base(target)); err == nil {
@@ -133,7 +152,7 @@ func (m *marks) derivation(ref DRef) {
 	d, err := m.store.Derivation(ref)
 	if err != nil {
 		if !errors.Is(err, ErrNotExist) {
-			m.damaged = append(m.damaged, err)
+			m.report(err)
 		}
 		return
 	}
