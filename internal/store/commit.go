@@ -261,9 +261,13 @@ func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realiza
 		return Realization{}, false, err
 	}
 	defer unlock()
-	if old, err := s.Realization(r.Ref); err == nil {
+	old, err := s.Realization(r.Ref)
+	if err == nil {
 		again, err := s.refresh(old, r)
 		return again, true, err
+	}
+	if !isDamage(err) {
+		return Realization{}, false, err
 	}
 	x, err := prepare()
 	if err != nil {

@@ -82,7 +82,11 @@ func (s *Store) RealizationsOf(key Hash) ([]Realization, error) {
 		if err != nil {
 			continue
 		}
-		if r, err := s.Realization(ref); err == nil && r.Answers(key) {
+		r, err := s.Realization(ref)
+		if err != nil && !isDamage(err) {
+			return nil, err
+		}
+		if err == nil && r.Answers(key) {
 			found = append(found, r)
 		}
 	}

@@ -3,13 +3,10 @@ package store
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // marks is what the roots reach, and what there is.
@@ -48,15 +45,10 @@ func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
 	return m, errors.Join(m.failed...)
 }
 
-// report takes note of what can't be read. It is damage, for a person to look
-// at, unless it is the machine that failed: then what is to be kept is not
-// known, and nothing may be removed.
+// report takes note of what can't be read. If it is the machine that failed,
+// what is to be kept is not known, and nothing may be removed.
 func (m *marks) report(err error) {
-	damage := errors.As(err, new(*DamageError)) || errors.Is(err, ErrNotExist) || errors.Is(err, fs.ErrPermission)
-	for _, stray := range []error{unix.ENOTDIR, unix.EISDIR, unix.ELOOP} { // what has an object's name and is none
-		damage = damage || errors.Is(err, stray)
-	}
-	if damage {
+	if isDamage(err) {
 		m.damaged = append(m.damaged, err)
 	} else {
 		m.failed = append(m.failed, err)

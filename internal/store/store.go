@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotExist says that the store doesn't have the object asked for.
@@ -28,6 +30,17 @@ func (e *DamageError) Error() string {
 }
 
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// isDamage tells an object that is gone, damaged or not this user's to read, for
+// a person to look at, from a disk or a system that failed to read it: that may
+// be over by the next time.
+func isDamage(err error) bool {
+	if errors.As(err, new(*DamageError)) || errors.Is(err, ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return true
+	}
+	stray := []error{unix.ENOTDIR, unix.EISDIR, unix.ELOOP} // what has an object's name and is none
+	return slices.ContainsFunc(stray, func(e error) bool { return errors.Is(err, e) })
+}
 
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
 // writes calls [Store.Hold] first.
