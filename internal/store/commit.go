@@ -301,11 +301,12 @@ func (s *Store) placeExtras(r Realization, x extras) error {
 	if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
 		return err
 	}
-	if info, err := os.Lstat(x.log); err == nil && info.Size() > 0 {
-		err := errors.Join(os.Chmod(x.log, 0o444), os.Rename(x.log, s.LogPath(r.Ref)))
-		if err != nil {
-			return err
-		}
+	info, err := os.Lstat(x.log)
+	if err == nil && info.Size() > 0 {
+		err = errors.Join(os.Chmod(x.log, 0o444), os.Rename(x.log, s.LogPath(r.Ref)))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if len(r.Volatile) == 0 {
 		return nil
