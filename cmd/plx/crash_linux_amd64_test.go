@@ -8,16 +8,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"plx/internal/builder"
 )
@@ -31,6 +29,7 @@ const traceLimit = 2 * time.Minute
 // A scenario is a command in a project, and what must be there before it.
 type scenario struct {
 	name  string
+	rare  bool // only with -every
 	setup func(t *testing.T, p *project)
 	args  []string
 
@@ -39,12 +38,18 @@ type scenario struct {
 	again func(end ending) bool
 }
 
-// scenarios are what is killed and made to fail. A command that writes to a
-// store has a line here.
+// scenarios are what is killed and made to fail: a row for each command that
+// writes to a store. With one job at a time the order of the steps is the same
+// each time.
 var scenarios = []scenario{
 	{
 		name: "realize",
-		args: []string{"realize", "stage.toml"},
+		args: []string{"realize", "stage.toml", "-j", "1"},
+	},
+	{
+		name: "realize at once",
+		rare: true,
+		args: []string{"realize", "stage.toml", "-j", "4"},
 	},
 	{
 		name: "adopt",
@@ -54,7 +59,7 @@ var scenarios = []scenario{
 			p.edit(t, "stage.runs", "stage.attempts")
 			p.edit(t, `"runs"`, `"attempts"`)
 		},
-		args: []string{"realize", "stage.toml"},
+		args: []string{"realize", "stage.toml", "-j", "1"},
 	},
 	{
 		name: "instantiate",
@@ -101,15 +106,29 @@ ln -s "${name}1" "$dir/link"
 '''
 
 [stage.runs]
-outputs = { number = "number" }
+outputs = { number = "number.json" }
+metrics = ["number"]
 runs    = 2
-match   = { some = 2 }
-run     = 'echo "run $PLX_RUN"; echo "$PLX_RUN" > "$number"'
+match   = { best = 2, by = "number.n", order = "min" }
+run     = 'echo "run $PLX_RUN"; echo "{\"n\": $PLX_RUN}" > "$number"'
 
 [stage.joined]
 inputs = { runs = "runs", many = "many:dir" }
-run    = 'cat "$runs"/*/number "$many"/0* > "$out/joined"'
+run    = 'cat "$runs"/*/number.json "$many"/0* > "$out/joined"'
 `
+
+// eachScenario calls test with each scenario, at once with others.
+func eachScenario(t *testing.T, test func(t *testing.T, p *project)) {
+	for _, sc := range scenarios {
+		if sc.rare && !*every {
+			continue
+		}
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newProject(t, sc))
+		})
+	}
+}
 
 // A project is a directory with a stage file and a store beside it, which can
 // be put back to what it was.
@@ -188,17 +207,13 @@ func (p *project) store() string { return p.top + "/store" }
 
 func (p *project) dir() string { return p.top + "/project" }
 
-// args returns the scenario's arguments. One job at a time makes the order of
-// the steps the same each time, as far as there is one.
+// args returns the scenario's arguments.
 func (p *project) args() []string {
 	args := append([]string{}, p.scenario.args...)
 	for i, arg := range args {
 		if arg == "RREF" {
 			args[i] = p.rref
 		}
-	}
-	if args[0] == "realize" {
-		args = append(args, "-j", "1")
 	}
 	return args
 }
@@ -316,7 +331,10 @@ func (p *project) calls(t *testing.T, effects effect) []fileCall {
 
 // recovers checks the store as it is, and that the same command goes on from
 // there to what it would have come to.
-func (p *project) recovers(t *testing.T) {
+//
+// A round of runs in which one failed is made again as a whole: then there may
+// be more.
+func (p *project) recovers(t *testing.T, more bool) {
 	t.Helper()
 	soundWorld(t, p.store())
 	end := p.run(t, p.args()...)
@@ -326,7 +344,11 @@ func (p *project) recovers(t *testing.T) {
 	}
 	soundWorld(t, p.store())
 	p.must(t, "gc")
-	if d := soundWorld(t, p.store()).differences(p.world); len(d) > 0 {
+	now := soundWorld(t, p.store())
+	if more {
+		maps.DeleteFunc(now, func(name, _ string) bool { _, wanted := p.world[name]; return !wanted })
+	}
+	if d := now.differences(p.world); len(d) > 0 {
 		t.Errorf("run again, it leaves another store: %q", d)
 	}
 	if left := names(t, p.store()+"/tmp"); len(left) > 0 {
@@ -337,131 +359,5 @@ func (p *project) recovers(t *testing.T) {
 	}
 	if dead := p.must(t, "gc", "--dry-run"); dead != "" {
 		t.Errorf("left after gc: %s", dead)
-	}
-}
-
-// A command that is killed before any step that changes a file leaves a sound
-// store, and the next goes on.
-func TestKill(t *testing.T) {
-	for _, sc := range scenarios {
-		t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			p := newProject(t, sc)
-			calls := p.calls(t, changes|locks)
-			t.Logf("%d steps", len(calls))
-			for _, i := range chosen(len(calls), 7) {
-				t.Run(fmt.Sprint(i), func(t *testing.T) { p.kill(t, i) })
-			}
-		})
-	}
-}
-
-// chosen returns all of 0 to n-1, or only some of them, the first and the last
-// among them.
-func chosen(n, some int) []int {
-	if *every || n <= some {
-		some = n
-	}
-	list := make([]int, 0, some)
-	for i := range some {
-		list = append(list, i*(n-1)/max(some-1, 1))
-	}
-	return list
-}
-
-// kill ends the command before step n, from 0.
-func (p *project) kill(t *testing.T, n int) {
-	seen := 0
-	var at fileCall
-	end := p.trace(t, func(c fileCall) answer {
-		if c.effects&(changes|locks) == 0 {
-			return answer{}
-		}
-		at = c
-		seen++
-		return answer{kill: seen > n}
-	})
-	if end.status != -1 && seen > n {
-		t.Errorf("it was not killed, but ended with %d", end.status)
-	}
-	p.recovers(t)
-	if t.Failed() {
-		t.Logf("that was before step %d: %v", n, at)
-	}
-}
-
-// A fault is an error that calls give.
-type fault struct {
-	errno   unix.Errno
-	effects effect // of the calls that give it
-	onward  bool   // all calls from some point on give it, not one
-}
-
-// faults are those that disks and systems have.
-var faults = []fault{
-	{unix.ENOSPC, grows, false},
-	{unix.ENOSPC, grows, true},
-	{unix.EROFS, changes, true},
-	{unix.EIO, reads | changes, false},
-	{unix.EIO, reads | changes, true},
-	{unix.EMFILE, opens, false},
-	{unix.EMFILE, opens, true},
-}
-
-func (f fault) String() string {
-	name := unix.ErrnoName(f.errno)
-	if f.onward {
-		name += " onward"
-	}
-	return name
-}
-
-// A command in which a call fails says so, or does without it. The store is
-// sound, and the next command goes on.
-func TestFault(t *testing.T) {
-	for _, sc := range scenarios {
-		t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			p := newProject(t, sc)
-			for _, f := range faults {
-				calls := p.calls(t, f.effects)
-				t.Logf("%v: %d calls", f, len(calls))
-				for _, i := range chosen(len(calls), 3) {
-					t.Run(fmt.Sprintf("%v %d", f, i), func(t *testing.T) { p.fault(t, f, i) })
-				}
-			}
-		})
-	}
-}
-
-// fault makes call n, from 0, fail.
-func (p *project) fault(t *testing.T, f fault, n int) {
-	seen := 0
-	var at fileCall
-	end := p.trace(t, func(c fileCall) answer {
-		if c.effects&f.effects == 0 {
-			return answer{}
-		}
-		seen++
-		if seen <= n || seen > n+1 && !f.onward {
-			return answer{}
-		}
-		if seen == n+1 {
-			at = c
-		}
-		return answer{errno: f.errno}
-	})
-	told := regexp.MustCompile(`(?m)^plx: .*\S: ` + regexp.QuoteMeta(f.errno.Error()) + `$`).MatchString(end.stderr)
-	switch {
-	case strings.Contains(end.stderr, "goroutine ") || end.status == -1:
-		t.Errorf("it crashed: status %d", end.status)
-	case end.status == 0 && end.stdout != p.want.stdout && p.scenario.again == nil:
-		t.Errorf("it succeeded, but printed %q, not %q", end.stdout, p.want.stdout)
-	case end.status != 0 && !told:
-		t.Errorf("it ended with %d, and did not say what failed, or why", end.status)
-	}
-	p.recovers(t)
-	if t.Failed() {
-		t.Logf("that was call %d: %v; it ended with %d, stderr:\n%s", n, at, end.status, end.stderr)
 	}
 }
