@@ -232,8 +232,11 @@ func (st *Staging) movable(p string) (bool, error) {
 		if err := os.Chmod(at, 0o700); err != nil {
 			return false, err
 		}
-		if at += "/" + name; !st.store.exists(at) {
+		at += "/" + name
+		if _, err := os.Lstat(at); errors.Is(err, fs.ErrNotExist) {
 			return false, nil
+		} else if err != nil {
+			return false, err
 		}
 	}
 	info, err := os.Lstat(at)
@@ -301,11 +304,7 @@ func (s *Store) placeExtras(r Realization, x extras) error {
 	if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
 		return err
 	}
-	info, err := os.Lstat(x.log)
-	if err == nil && info.Size() > 0 {
-		err = errors.Join(os.Chmod(x.log, 0o444), os.Rename(x.log, s.LogPath(r.Ref)))
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := placeLog(x.log, s.LogPath(r.Ref)); err != nil {
 		return err
 	}
 	if len(r.Volatile) == 0 {
@@ -313,6 +312,21 @@ func (s *Store) placeExtras(r Realization, x extras) error {
 	}
 	to := s.VolatilePath(r.Ref)
 	return errors.Join(os.Chmod(x.volatile, 0o755), os.Rename(x.volatile, to), os.Chmod(to, 0o555))
+}
+
+// placeLog moves a log to its place, unless there is none, or nothing in it.
+func placeLog(from, to string) error {
+	if from == "" {
+		return nil
+	}
+	info, err := os.Lstat(from)
+	if err == nil && info.Size() > 0 {
+		err = errors.Join(os.Chmod(from, 0o444), os.Rename(from, to))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // addRecord makes the link, the index's lines and, last, the record, whose

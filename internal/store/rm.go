@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -41,8 +44,12 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 		return err
 	}
 	for _, ref := range refs {
-		if !s.exists(s.recordPath(ref)) {
-			return fmt.Errorf("%v: %w", ref, ErrNotExist)
+		_, err := os.Lstat(s.recordPath(ref))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrNotExist
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", ref, err)
 		}
 		by := slices.DeleteFunc(users[ref], func(user string) bool {
 			return slices.ContainsFunc(refs, func(r RRef) bool { return r.String() == user })

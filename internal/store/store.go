@@ -201,10 +201,15 @@ func (s *Store) Manifest(tree Hash) (Manifest, error) {
 	return m, nil
 }
 
-// HasTree reports whether the tree is there. It doesn't look into it.
+// HasTree reports whether the tree is there. It doesn't look into it. If the
+// machine fails to tell it is taken to be there: whoever uses it gets the error,
+// and nothing is made again for it.
 func (s *Store) HasTree(tree Hash) bool {
 	info, err := os.Lstat(s.TreePath(tree))
-	return err == nil && info.IsDir()
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !isDamage(err)
+	}
+	return info.IsDir()
 }
 
 // Derivations returns all derivations, in order. What has no name of a
