@@ -20,6 +20,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/sys/unix"
+
 	"plx/internal/plan"
 	"plx/internal/realize"
 )
@@ -102,6 +104,20 @@ func (a *app) printBuild(e *realize.BuildError) {
 	if e.Kept != "" {
 		a.tell("the build directory is kept until plx gc: %s", e.Kept)
 	}
+	if isFull(e.Kept) {
+		a.tell("the disk of the store is full: make room there, or run plx gc")
+	}
+}
+
+// fullDisk is how much room, in bytes, a full disk may have: what plx itself
+// has removed since, and rests that no command could use.
+const fullDisk = 256 << 10
+
+// isFull reports whether there is next to no room where a build was kept. What
+// its command said of that found no room in the log, either.
+func isFull(kept string) bool {
+	var disk unix.Statfs_t
+	return kept != "" && unix.Statfs(kept, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < fullDisk
 }
 
 // colours are the sequences by which a program sets colours on a terminal.

@@ -66,11 +66,13 @@ func haveHello() bool {
 	return exec.Command("sh", "../../examples/hello/get-source.sh", cacheDir()).Run() == nil
 }
 
-// scriptCondition knows [hello], [python3] and [root].
+// scriptCondition knows [hello], [mount], [python3] and [root].
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
 	case "hello":
 		return haveHello(), nil
+	case "mount":
+		return exec.Command("unshare", "--mount", "true").Run() == nil, nil
 	case "python3":
 		_, err := exec.LookPath("python3")
 		return err == nil, nil

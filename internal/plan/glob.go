@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // A glob is a pattern for paths, taken apart at its slashes. The part "**"
@@ -214,8 +215,12 @@ func (d *disk) search(pattern string) matches {
 		m.err = err
 		return m
 	}
-	if l := d.stat(d.abs(m.base)); l.err == nil && l.dir {
+	l := d.stat(d.abs(m.base))
+	switch {
+	case l.err == nil && l.dir:
 		m.paths, m.err = d.walk(g, d.abs(m.base), "", g.start(), nil)
+	case errors.As(l.err, new(syscall.Errno)): // there may be one
+		m.err = l.err
 	}
 	return m
 }

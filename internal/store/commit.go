@@ -223,8 +223,11 @@ func (st *Staging) movable(p string) (bool, error) {
 		if err := os.Chmod(at, 0o700); err != nil {
 			return false, err
 		}
-		if at += "/" + name; !st.store.exists(at) {
+		at += "/" + name
+		if _, err := os.Lstat(at); errors.Is(err, fs.ErrNotExist) {
 			return false, nil
+		} else if err != nil {
+			return false, err
 		}
 	}
 	info, err := os.Lstat(at)
@@ -257,9 +260,13 @@ func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realiza
 		return Realization{}, false, err
 	}
 	defer unlock()
-	if old, err := s.Realization(r.Ref); err == nil {
+	old, err := s.Realization(r.Ref)
+	if err == nil {
 		again, err := s.refresh(old, r)
 		return again, true, err
+	}
+	if !isDamage(err) {
+		return Realization{}, false, err
 	}
 	x, err := prepare()
 	if err != nil {
@@ -293,17 +300,29 @@ func (s *Store) placeExtras(r Realization, x extras) error {
 	if err := errors.Join(s.makeDrvDir(r.Ref.dref), s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
 		return err
 	}
-	if info, err := os.Lstat(x.log); err == nil && info.Size() > 0 {
-		err := errors.Join(os.Chmod(x.log, 0o444), os.Rename(x.log, s.LogPath(r.Ref)))
-		if err != nil {
-			return err
-		}
+	if err := placeLog(x.log, s.LogPath(r.Ref)); err != nil {
+		return err
 	}
 	if len(r.Volatile) == 0 {
 		return nil
 	}
 	to := s.VolatilePath(r.Ref)
 	return errors.Join(os.Chmod(x.volatile, 0o755), os.Rename(x.volatile, to), os.Chmod(to, 0o555))
+}
+
+// placeLog moves a log to its place, unless there is none, or nothing in it.
+func placeLog(from, to string) error {
+	if from == "" {
+		return nil
+	}
+	info, err := os.Lstat(from)
+	if err == nil && info.Size() > 0 {
+		err = errors.Join(os.Chmod(from, 0o444), os.Rename(from, to))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // addRecord makes the link, the index's lines and, last, the record, whose

@@ -152,7 +152,7 @@ func (s *Store) AddDerivations(ds iter.Seq2[DRef, Derivation]) error {
 		lines[ref] = fmt.Appendf(nil, "%s\t%s\n", data, ref.base())
 	}
 	if len(missing) > 0 && s.ReadOnly() {
-		return s.readOnlyError()
+		return s.readOnlyError(s.hold.readOnly)
 	}
 	for _, first := range slices.Sorted(maps.Keys(missing)) {
 		if err := s.appendDerivations(first, missing[first], lines); err != nil {

@@ -166,9 +166,15 @@ func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
 	return errors.Join(s.dropStaleRoots(), s.dropStaleLines(m))
 }
 
-// dropRealization removes the record, then what belongs to it.
+// dropRealization removes the record, then what belongs to it: nothing, if the
+// record stays.
 func (s *Store) dropRealization(ref RRef) error {
-	return errors.Join(s.drop(s.recordPath(ref)), s.drop(s.OutPath(ref)), s.drop(s.LogPath(ref)), s.drop(s.VolatilePath(ref)))
+	for _, path := range []string{s.recordPath(ref), s.OutPath(ref), s.LogPath(ref), s.VolatilePath(ref)} {
+		if err := s.drop(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // orphans returns what a killed commit left beside kept derivations: what

@@ -21,15 +21,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrReadOnly says that something is to be added to a store that this process
-// can't write to.
-var ErrReadOnly = errors.New("it can't be written to: what it has can be used, and nothing be added; name another with --store")
-
 // A holding is how this process holds the store.
 type holding struct {
 	mu       sync.Mutex
 	ready    bool            // Hold was called
-	readOnly bool            // this process can't write to the store
+	readOnly error           // why this process can't write to the store, if so
 	lasting  bool            // from Hold until Release
 	alone    bool            // no other process holds the store
 	inside   int             // for so many the lock is held
@@ -129,7 +125,7 @@ func (s *Store) openLocksToRead(cause error) error {
 		return cause
 	}
 	h := &s.hold
-	h.readOnly = true
+	h.readOnly = cause
 	h.gate, _ = os.Open(s.join("lock", "gate"))
 	h.lock, _ = os.Open(s.join("lock", "store"))
 	return nil
@@ -140,11 +136,18 @@ func (s *Store) openLocksToRead(cause error) error {
 func (s *Store) ReadOnly() bool {
 	s.hold.mu.Lock()
 	defer s.hold.mu.Unlock()
-	return s.hold.readOnly
+	return s.hold.readOnly != nil
 }
 
-// readOnlyError says which store can't be written to.
-func (s *Store) readOnlyError() error { return fmt.Errorf("store %s: %w", s.dir, ErrReadOnly) }
+// readOnlyError says which store can't be written to, and why. It has the form
+// of an error of getReady.
+func (s *Store) readOnlyError(cause error) error {
+	var errno unix.Errno
+	if errors.As(cause, &errno) {
+		cause = errno
+	}
+	return fmt.Errorf("store %s: %w: what it has can be used, and nothing be added; name another with --store", s.dir, cause)
+}
 
 // enter holds the store until leave is called.
 func (s *Store) enter() (leave func(), err error) {
@@ -223,7 +226,7 @@ func (s *Store) Release() error {
 	h := &s.hold
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.lasting || h.readOnly {
+	if !h.lasting || h.readOnly != nil {
 		return nil
 	}
 	if err := s.writeNotes(); err != nil {
@@ -310,8 +313,8 @@ func (s *Store) holdAlone(ctx context.Context, waiting func()) error {
 	if err := s.getReady(ctx, waiting); err != nil {
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
-	if h.readOnly {
-		return fmt.Errorf("store %s: %w", s.dir, errors.Join(ErrReadOnly, h.end()))
+	if h.readOnly != nil {
+		return errors.Join(s.readOnlyError(h.readOnly), h.end())
 	}
 	if err := s.waitAlone(); err != nil {
 		return fmt.Errorf("store %s: %w", s.dir, errors.Join(err, h.end()))
@@ -334,7 +337,7 @@ func (h *holding) end() error {
 			errs = append(errs, f.Close())
 		}
 	}
-	h.ready, h.readOnly, h.lasting, h.alone, h.inside = false, false, false, false, 0
+	h.ready, h.readOnly, h.lasting, h.alone, h.inside = false, nil, false, false, 0
 	h.notes, h.lock, h.gate, h.noted = nil, nil, nil, nil
 	return errors.Join(errs...)
 }

@@ -76,7 +76,11 @@ func (s *Store) realizationsOf(key Hash) ([]Realization, error) {
 		if err != nil {
 			continue
 		}
-		if r, err := s.Realization(ref); err == nil && r.Answers(key) {
+		r, err := s.Realization(ref)
+		if err != nil && !isDamage(err) {
+			return nil, err
+		}
+		if err == nil && r.Answers(key) {
 			found = append(found, r)
 		}
 	}
@@ -85,13 +89,20 @@ func (s *Store) realizationsOf(key Hash) ([]Realization, error) {
 	return slices.CompactFunc(found, func(a, b Realization) bool { return a.Ref == b.Ref }), nil
 }
 
-// runsHad returns the numbers of the runs whose results entered the store.
-func runsHad(values []string) map[int]bool {
+// runsHad returns the numbers of the runs whose results entered the store. A
+// line without its record is that of a result which a person removed, if any
+// was, or else of a process that was killed before it wrote the record.
+func (s *Store) runsHad(values []string) map[int]bool {
+	gone := slices.ContainsFunc(values, func(v string) bool {
+		kind, _, _, _ := cutNote(v)
+		return kind == "gone"
+	})
 	had := make(map[int]bool, len(values))
 	for _, v := range values {
-		ref, text, _ := strings.Cut(v, "\t")
-		run, err := strconv.Atoi(text)
-		if _, refErr := ParseRRef(ref); err == nil && refErr == nil {
+		text, number, _ := strings.Cut(v, "\t")
+		run, err := strconv.Atoi(number)
+		ref, refErr := ParseRRef(text)
+		if err == nil && refErr == nil && (gone || s.exists(s.recordPath(ref))) {
 			had[run] = true
 		}
 	}
@@ -106,7 +117,7 @@ func (s *Store) FreeRuns(key Hash, n int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	had := runsHad(values)
+	had := s.runsHad(values)
 	var free []int
 	for run := 1; len(free) < n; run++ {
 		if !had[run] {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -112,7 +113,7 @@ func TestFreeRuns(t *testing.T) {
 	check(0)
 	check(3, 1, 2, 3)
 	dref := derive(t, s, Derivation{Name: "a"})
-	var refs []RRef
+	var made []Realization
 	for _, run := range []int{2, 3, 7} {
 		st := stage(t, s, map[string]string{"file": fmt.Sprint(run)})
 		freeze(t, st)
@@ -120,10 +121,16 @@ func TestFreeRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		refs = append(refs, r.Ref)
+		made = append(made, r)
 	}
 	check(5, 1, 4, 5, 6, 8)
-	if err := s.dropRealization(refs[0]); err != nil {
+	// A commit that was killed before the record.
+	if err := s.dropRealization(made[2].Ref); err != nil {
+		t.Fatal(err)
+	}
+	check(5, 1, 4, 5, 6, 7)
+	// A removal.
+	if err := errors.Join(s.markGone(made[0]), s.dropRealization(made[0].Ref)); err != nil {
 		t.Fatal(err)
 	}
 	check(2, 1, 4)

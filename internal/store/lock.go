@@ -80,7 +80,7 @@ func flock(f *os.File, how int) error {
 func (s *Store) LockAction(ctx context.Context, key Hash, what string, waiting func(by string)) (release func(), err error) {
 	s.mustHold()
 	if s.ReadOnly() {
-		return nil, s.readOnlyError()
+		return nil, s.readOnlyError(s.hold.readOnly)
 	}
 	release, err = s.lockKey(ctx, key, func() error {
 		if waiting != nil {

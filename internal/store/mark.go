@@ -19,6 +19,7 @@ type marks struct {
 	of      map[DRef][]RRef      // all that there are
 	removed map[RRef]bool        // not there any more, but something kept refers to it
 	damaged []error
+	failed  []error // why something could not be read that may be sound
 }
 
 func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
@@ -44,7 +45,17 @@ func (s *Store) mark(ctx context.Context, keep []string) (*marks, error) {
 		m.keep(drefs, rrefs)
 		m.keepTrees(trees)
 	}
-	return m, nil
+	return m, errors.Join(m.failed...)
+}
+
+// report takes note of what can't be read. If it is the machine that failed,
+// what is to be kept is not known, and nothing may be removed.
+func (m *marks) report(err error) {
+	if isDamage(err) {
+		m.damaged = append(m.damaged, err)
+	} else {
+		m.failed = append(m.failed, err)
+	}
 }
 
 // keepNoted keeps what running processes refer to.
@@ -103,7 +114,7 @@ func (s *Store) readMarks(ctx context.Context) (*marks, error) {
 	for _, dref := range damaged {
 		m.derivation(dref)
 	}
-	return m, nil
+	return m, errors.Join(m.failed...)
 }
 
 // read reads the records of a derivation, and reports whether all could be
@@ -111,7 +122,7 @@ func (s *Store) readMarks(ctx context.Context) (*marks, error) {
 func (m *marks) read(dref DRef) bool {
 	rrefs, err := m.store.Realizations(dref)
 	if err != nil { // a file that has a directory's name
-		m.damaged = append(m.damaged, err)
+		m.report(err)
 		m.drvs[dref] = true
 		return true
 	}
@@ -124,7 +135,7 @@ func (m *marks) read(dref DRef) bool {
 			continue
 		}
 		sound = false
-		m.damaged = append(m.damaged, err)
+		m.report(err)
 		m.kept[rref] = true
 		target, _ := os.Readlink(m.store.OutPath(rref))
 		if tree, err := ParseHash(filepath.Base(target)); err == nil {
@@ -162,7 +173,7 @@ func (m *marks) derivation(ref DRef) {
 	d, err := m.store.Derivation(ref)
 	if err != nil {
 		if !errors.Is(err, ErrNotExist) {
-			m.damaged = append(m.damaged, err)
+			m.report(err)
 		}
 		return
 	}

@@ -74,7 +74,7 @@ func (s *Store) OpenRound(key Hash) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, had := make(map[string]string), runsHad(values)
+	open, had := make(map[string]string), s.runsHad(values)
 	for _, v := range values {
 		switch kind, id, text, _ := cutNote(v); kind {
 		case "open":

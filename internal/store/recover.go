@@ -60,7 +60,7 @@ func (s *Store) checkTree(tree Hash) error {
 	m, err := (&scanner{top: path}).scan()
 	var bad *TreeError
 	switch {
-	case errors.As(err, &bad), errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EIO):
+	case errors.As(err, &bad), errors.Is(err, fs.ErrNotExist):
 		return &DamageError{path, err}
 	case err != nil:
 		return err

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -46,8 +49,12 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 		return err
 	}
 	for _, ref := range refs {
-		if !s.exists(s.recordPath(ref)) {
-			return fmt.Errorf("%v: %w", ref, ErrNotExist)
+		_, err := os.Lstat(s.recordPath(ref))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrNotExist
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", ref, err)
 		}
 		by := slices.Concat(running[ref.String()], running[ref.dref.String()])
 		if slices.Sort(by); by != nil {

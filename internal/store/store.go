@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotExist says that the store doesn't have the object asked for.
@@ -27,6 +29,17 @@ func (e *DamageError) Error() string {
 }
 
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// isDamage tells an object that is gone, damaged or not this user's to read, for
+// a person to look at, from a disk or a system that failed to read it: that may
+// be over by the next time.
+func isDamage(err error) bool {
+	if errors.As(err, new(*DamageError)) || errors.Is(err, ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return true
+	}
+	stray := []error{unix.ENOTDIR, unix.EISDIR, unix.ELOOP} // what has an object's name and is none
+	return slices.ContainsFunc(stray, func(e error) bool { return errors.Is(err, e) })
+}
 
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
 // writes, or relies on what it reads, calls [Store.Hold] first.
@@ -175,10 +188,15 @@ func (s *Store) Manifest(tree Hash) (Manifest, error) {
 	return m, nil
 }
 
-// HasTree reports whether the tree is there. It doesn't look into it.
+// HasTree reports whether the tree is there. It doesn't look into it. If the
+// machine fails to tell it is taken to be there: whoever uses it gets the error,
+// and nothing is made again for it.
 func (s *Store) HasTree(tree Hash) bool {
 	info, err := os.Lstat(s.TreePath(tree))
-	return err == nil && info.IsDir()
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !isDamage(err)
+	}
+	return info.IsDir()
 }
 
 // Realizations returns all realizations of a derivation, in order. What has no

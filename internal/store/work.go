@@ -37,7 +37,7 @@ func (s *Store) workDir() (string, error) {
 	if s.work == nil {
 		err := s.makeWork()
 		if isReadOnly(err) {
-			err = s.readOnlyError()
+			err = s.readOnlyError(err)
 		}
 		if err != nil {
 			return "", err
