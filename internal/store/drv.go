@@ -47,6 +47,14 @@ func (s *Store) drvTable(first string, again bool) (drvTable, error) {
 	return t, nil
 }
 
+// forgetDerivations has the tables read again: they may have changed by other
+// means than appending.
+func (s *Store) forgetDerivations() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.drvs)
+}
+
 // derivations takes the lines apart. Of two with one key, which only damage can
 // make differ, the one that is whole counts.
 func (t table) derivations() drvTable {
