@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,7 +72,9 @@ func (t table) derivations() drvTable {
 	return found
 }
 
-func isDerivation(data []byte, base string) bool { return HashOf(data).String() == base[:hashLen] }
+func isDerivation(data []byte, base string) bool {
+	return strings.HasPrefix(base, HashOf(data).String())
+}
 
 // Derivation reads a derivation. The error is [ErrNotExist], a [DamageError],
 // or what reading it gave.
