@@ -100,6 +100,8 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx show RREF --json", "show ADOPTED"},
 	{"", "realize stage.toml fail"},
 	{"plx rm --json", "rm TRAIN --force"},
+	{"", "damage"},
+	{"plx verify --json", "verify"},
 	{"", "realize lonely/stage.toml"},
 	{"", "remove lonely"},
 	{"plx gc --json", "gc"},
@@ -130,6 +132,10 @@ func TestDocsJSON(t *testing.T) {
 			}
 			continue
 		}
+		if r.args == "damage" {
+			damageStore(t)
+			continue
+		}
 		doc := runJSON(t, refs, r.args)
 		if r.shape == "" || doc == nil {
 			continue
@@ -146,6 +152,15 @@ func TestDocsJSON(t *testing.T) {
 	}
 	if len(docs) < 15 || len(docs) != len(seen) {
 		t.Errorf("%d shapes are documented, %d were looked at", len(docs), len(seen))
+	}
+}
+
+// damageStore leaves a directory among the trees that is none of them.
+func damageStore(t *testing.T) {
+	t.Helper()
+	tree := filepath.Join(os.Getenv("PLX_STORE"), "tree", strings.Repeat("1", 32))
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -174,7 +189,7 @@ func runJSON(t *testing.T, refs map[string]string, args string) any {
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	if status := run(append(list, "--json"), strings.NewReader(""), &stdout, &stderr); status != exitOK && status != exitBuild {
+	if status := run(append(list, "--json"), strings.NewReader(""), &stdout, &stderr); status != exitOK && status != exitBuild && status != exitDamage {
 		t.Fatalf("plx %s: status %d\n%s", args, status, &stderr)
 	}
 	if stdout.Len() == 0 {

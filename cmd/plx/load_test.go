@@ -194,7 +194,7 @@ func (l *load) checkCount(t *testing.T) {
 // checkStore sees to it that the store is sound, and that nothing of the dead
 // is in it.
 func (l *load) checkStore(t *testing.T) {
-	for _, args := range [][]string{{"gc", "-y"}} {
+	for _, args := range [][]string{{"verify"}, {"gc", "-y"}, {"verify"}} {
 		if out, err := l.command(t.Context(), args...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}

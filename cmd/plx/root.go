@@ -80,6 +80,7 @@ Start with:  plx init`,
 		a.rootsCmd(),
 		a.schemaCmd(),
 		a.showCmd(),
+		a.verifyCmd(),
 		a.versionCmd(),
 	)
 	checkArgs(cmd)

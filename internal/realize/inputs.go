@@ -45,12 +45,17 @@ func outputPaths(outputs map[string]store.Output) map[string]string {
 // resolveInput adds an input to the context, to what the command is shown, and
 // to what the action key covers.
 func (t *task) resolveInput(ctx context.Context, e plan.Edge, in store.Input) error {
-	shown := builder.Input{List: in.List}
-	observed := store.ActionInput{List: in.List}
 	chosen, err := t.g.chosenFor(ctx, e)
 	if err != nil {
 		return err
 	}
+	return t.addInput(e.Name, in, chosen)
+}
+
+// addInput is [task.resolveInput] for what was chosen.
+func (t *task) addInput(name string, in store.Input, chosen []store.Realization) error {
+	shown := builder.Input{List: in.List}
+	observed := store.ActionInput{List: in.List}
 	refs := make([]store.RRef, len(chosen))
 	for i, r := range chosen {
 		refs[i] = r.Ref
@@ -66,7 +71,7 @@ func (t *task) resolveInput(ctx context.Context, e plan.Edge, in store.Input) er
 	if !in.List && len(shown.Items) != 1 {
 		return fmt.Errorf("%d realizations were chosen where one is wanted: say list = true", len(shown.Items))
 	}
-	t.context[e.Name], t.inputs[e.Name], t.action.Inputs[e.Name] = refs, shown, observed
+	t.context[name], t.inputs[name], t.action.Inputs[name] = refs, shown, observed
 	return nil
 }
 

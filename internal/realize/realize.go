@@ -216,10 +216,9 @@ func (g *graph) rebuilds(n *node) bool {
 	return g.Rebuild[n.stage.Ref] || n.stage.Derivation.Always && !g.AssertRealized
 }
 
-// resolve is step 1.
-func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
+func (g *graph) newTask(n *node) *task {
 	d := n.stage.Derivation
-	t := &task{
+	return &task{
 		node:    n,
 		g:       g,
 		context: make(store.Context, len(d.Inputs)),
@@ -227,6 +226,11 @@ func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
 		action:  newAction(d),
 		had:     make(map[int]bool),
 	}
+}
+
+// resolve is step 1.
+func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
+	d, t := n.stage.Derivation, g.newTask(n)
 	for _, e := range n.stage.Inputs {
 		if err := t.resolveInput(ctx, e, d.Inputs[e.Name]); err != nil {
 			return nil, fmt.Errorf("input %s of %s: %w", e.Name, n.stage.Name, err)

@@ -1,6 +1,6 @@
 // Package store owns names, bytes and files: references, derivations,
 // contexts, trees, the format on disk, every write below a store's directory,
-// roots and garbage collection.
+// roots, garbage collection, verification and repair.
 //
 // # Layout
 //
@@ -24,6 +24,8 @@
 //
 // The record is written last: it is the commit point. What it needs is there
 // before it, and goes after it. commit.go is the only way in for objects.
+//
+// [Store.Verify] tells whether all is as it says, and [Store.Repair] mends it.
 //
 // docs/store-format.md specifies all of it.
 package store

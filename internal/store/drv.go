@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,7 +48,8 @@ func (s *Store) drvTable(first string, again bool) (drvTable, error) {
 	return t, nil
 }
 
-// forgetDerivations has tables read again.
+// forgetDerivations has the tables read again: they may have changed by other
+// means than appending.
 func (s *Store) forgetDerivations() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +72,9 @@ func (t table) derivations() drvTable {
 	return found
 }
 
-func isDerivation(data []byte, base string) bool { return HashOf(data).String() == base[:hashLen] }
+func isDerivation(data []byte, base string) bool {
+	return strings.HasPrefix(base, HashOf(data).String())
+}
 
 // Derivation reads a derivation. The error is [ErrNotExist], a [DamageError],
 // or what reading it gave.

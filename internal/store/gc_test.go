@@ -246,6 +246,9 @@ func TestGCKeepsWhatIsReached(t *testing.T) {
 // checkSound holds a store to its invariants.
 func checkSound(t *testing.T, s *Store) {
 	t.Helper()
+	if r, err := s.Verify(t.Context(), VerifyOptions{}); err != nil || len(r.Damage) > 0 {
+		t.Errorf("verify: %v, %v", r.Damage, err)
+	}
 	drefs, err := s.Derivations()
 	if err != nil {
 		t.Fatal(err)

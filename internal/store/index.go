@@ -99,14 +99,23 @@ func (s *Store) runsHad(values []string) map[int]bool {
 	})
 	had := make(map[int]bool, len(values))
 	for _, v := range values {
-		text, number, _ := strings.Cut(v, "\t")
-		run, err := strconv.Atoi(number)
-		ref, refErr := ParseRRef(text)
-		if err == nil && refErr == nil && (gone || s.exists(s.recordPath(ref))) {
+		if ref, run, ok := cutRun(v); ok && (gone || s.exists(s.recordPath(ref))) {
 			had[run] = true
 		}
 	}
 	return had
+}
+
+// cutRun takes an index's value apart, if it is a result with the number of its
+// run.
+func cutRun(value string) (ref RRef, run int, ok bool) {
+	text, number, _ := strings.Cut(value, "\t")
+	run, err := strconv.Atoi(number)
+	if err != nil {
+		return RRef{}, 0, false
+	}
+	ref, err = ParseRRef(text)
+	return ref, run, err == nil
 }
 
 // FreeRuns returns the n smallest numbers, from 1, that no run of the action

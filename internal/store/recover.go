@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type suspect struct {
 	on    bool
 	since int64 // in ns since 1970
+	mend  bool  // set modes and times of what is sound, for they may be lost, too
 	mu    sync.Mutex
 	trees map[Hash]error // what was found out about trees
 }
@@ -57,7 +59,7 @@ func (s *Store) suspectTree(tree Hash) error {
 // its name says.
 func (s *Store) checkTree(tree Hash) error {
 	path := s.TreePath(tree)
-	m, err := (&scanner{top: path}).scan()
+	m, err := (&scanner{top: path, freeze: s.suspect.mend}).scan()
 	var bad *TreeError
 	switch {
 	case errors.As(err, &bad), errors.Is(err, fs.ErrNotExist):
@@ -81,8 +83,8 @@ type loss struct {
 // damaged. The caller holds the store alone.
 func (s *Store) recover(since int64) error {
 	q := &s.suspect
-	q.on, q.since, q.trees = true, since, make(map[Hash]error)
-	defer func() { q.on = false }()
+	q.on, q.mend, q.since, q.trees = true, true, since, make(map[Hash]error)
+	defer func() { q.on, q.mend = false, false }()
 	l := loss{make(map[Hash]error), make(map[RRef]error), nil}
 	if err := s.loseTrees(&l); err != nil {
 		return err
@@ -190,14 +192,14 @@ func (s *Store) loseRecord(l *loss, ref RRef) error {
 	case !s.HasTree(r.Tree):
 		l.records[ref] = fmt.Errorf("%s is lost", s.TreePath(r.Tree))
 		return nil
+	case slices.ContainsFunc(r.Volatile, func(p string) bool { return !s.exists(s.VolatilePath(ref) + "/" + p) }):
+		l.records[ref] = fmt.Errorf("%s is lost in part", s.VolatilePath(ref))
+		return nil
 	case s.suspect.changedSince(s.recordPath(ref)):
 		return errors.Join(s.placeLink(r), s.index(r))
 	}
 	return nil
 }
-
-// damagedPrefix begins the names of what is put aside, in tmp.
-const damagedPrefix = "damaged-"
 
 // putAside moves what is damaged to tmp, where gc takes it, and tells of each
 // realization that is lost. What refers to one that is lost, or whose record
@@ -225,7 +227,7 @@ func (s *Store) putAside(l *loss) error {
 		}
 	}
 	for tree := range l.trees {
-		if err := errors.Join(s.aside(s.manifestPath(tree)), s.aside(s.TreePath(tree))); err != nil {
+		if err := s.asideAll(s.manifestPath(tree), s.TreePath(tree)); err != nil {
 			return err
 		}
 	}
@@ -253,26 +255,16 @@ func (s *Store) markLost(l *loss, m *marks, ref RRef) error {
 
 // asideRealization moves the record first.
 func (s *Store) asideRealization(ref RRef) error {
-	return errors.Join(s.aside(s.recordPath(ref)), s.aside(s.OutPath(ref)), s.aside(s.LogPath(ref)), s.aside(s.VolatilePath(ref)))
+	return s.asideAll(s.recordPath(ref), s.OutPath(ref), s.LogPath(ref), s.VolatilePath(ref))
 }
 
-// aside moves a file or directory to tmp, in place of what was put aside there
-// before under its name.
-func (s *Store) aside(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// asideAll moves files and directories to tmp, under their names.
+func (s *Store) asideAll(paths ...string) error {
+	for _, path := range paths {
+		_, name := splitPath(path)
+		if _, err := s.aside(path, name); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := allowMove(path, info); err != nil {
-		return err
-	}
-	_, name := splitPath(path)
-	to := s.join("tmp", damagedPrefix+name)
-	if err := removeAll(to); err != nil {
-		return err
-	}
-	return os.Rename(path, to)
+	return nil
 }

@@ -127,19 +127,10 @@ func (s *Store) VolatilePath(ref RRef) string { return s.OutPath(ref) + ".volati
 // Realization reads the record of a realization, and its manifest. The error
 // is [ErrNotExist], a [DamageError], or what reading it gave.
 func (s *Store) Realization(ref RRef) (Realization, error) {
-	path := s.recordPath(ref)
-	data, made, err := readTimed(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Realization{}, fmt.Errorf("%v: %w", ref, ErrNotExist)
-	}
+	r, inline, err := s.readRecord(ref)
 	if err != nil {
-		return Realization{}, fmt.Errorf("%v: %w", ref, err)
+		return r, err
 	}
-	r, inline, err := decodeRealization(ref, data)
-	if err != nil {
-		return Realization{}, &DamageError{path, err}
-	}
-	r.Made = made
 	if !inline {
 		if r.Manifest, err = s.Manifest(r.Tree); err != nil {
 			return Realization{}, err
@@ -149,6 +140,24 @@ func (s *Store) Realization(ref RRef) (Realization, error) {
 		return Realization{}, err
 	}
 	return r, nil
+}
+
+// readRecord is [Store.Realization] without the manifest, unless the record
+// has it inline.
+func (s *Store) readRecord(ref RRef) (r Realization, inline bool, err error) {
+	path := s.recordPath(ref)
+	data, made, err := readTimed(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Realization{}, false, fmt.Errorf("%v: %w", ref, ErrNotExist)
+	}
+	if err != nil {
+		return Realization{}, false, fmt.Errorf("%v: %w", ref, err)
+	}
+	if r, inline, err = decodeRealization(ref, data); err != nil {
+		return Realization{}, false, &DamageError{path, err}
+	}
+	r.Made = made
+	return r, inline, nil
 }
 
 // readTimed reads a file and its mtime.
