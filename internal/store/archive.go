@@ -83,6 +83,7 @@ type contextStream struct {
 	w    io.Writer
 	buf  []byte // what is under way; nobody else looks at it
 	done chan streamed
+	n    int64 // how many bytes went through
 	err  error // what ended it, but for the end of what is read
 }
 
@@ -126,6 +127,7 @@ func (c *contextStream) await(do func([]byte) (int, error)) (int, error) {
 		c.err = context.Cause(c.ctx)
 		return 0, c.err
 	case s := <-c.done:
+		c.n += int64(s.n)
 		if s.err != nil && !errors.Is(s.err, io.EOF) {
 			c.err = s.err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,24 @@ func (l Listing) Trees() []Hash {
 		}
 	}
 	return trees
+}
+
+// Add adds what another archive holds, but for what l has.
+func (l *Listing) Add(more Listing) {
+	had := make(map[string]bool, len(l.objects))
+	for _, o := range l.objects {
+		had[o.name()] = true
+	}
+	for _, o := range more.objects {
+		if !had[o.name()] {
+			l.objects = append(l.objects, o)
+		}
+	}
+	for _, ref := range more.Targets {
+		if !slices.Contains(l.Targets, ref) {
+			l.Targets = append(l.Targets, ref)
+		}
+	}
 }
 
 // Bytes returns the sum of the sizes of all that the archive holds, before it

@@ -18,13 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pack writes an archive of what l lists, which [Store.Listing] returned. The
-// same listing gives the same bytes. After an error the archive is not whole,
+// Pack writes an archive of what l lists, which [Store.Listing] returned, and
+// returns its size in bytes. The same listing gives the same archive. After an error the archive is not whole,
 // and no reader takes it for one. The error is a [DamageError] if an object is
 // not what its name says.
-func (s *Store) Pack(ctx context.Context, w io.Writer, l Listing) error {
+func (s *Store) Pack(ctx context.Context, w io.Writer, l Listing) (size int64, err error) {
+	out := newContextStream(ctx, nil, w)
+	err = s.pack(ctx, out, l)
+	return out.n, err
+}
+
+func (s *Store) pack(ctx context.Context, w io.Writer, l Listing) error {
 	// With a fixed concurrency the bytes depend on nothing else.
-	z, err := zstd.NewWriter(newContextStream(ctx, nil, w), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(packWindow))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(packWindow))
 	if err != nil {
 		return err
 	}

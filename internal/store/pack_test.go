@@ -26,8 +26,12 @@ func packed(t *testing.T, s *Store, refs ...RRef) []byte {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := s.Pack(t.Context(), &b, l); err != nil {
+	size, err := s.Pack(t.Context(), &b, l)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if size != int64(b.Len()) {
+		t.Errorf("%d bytes were written, not %d", b.Len(), size)
 	}
 	return b.Bytes()
 }
@@ -220,7 +224,7 @@ func TestPackRefusesDamage(t *testing.T) {
 		var b bytes.Buffer
 		l, err := s.Listing(t.Context(), []RRef{r.Ref})
 		if err == nil {
-			err = s.Pack(t.Context(), &b, l)
+			_, err = s.Pack(t.Context(), &b, l)
 		}
 		var damaged *DamageError
 		if !errors.As(err, &damaged) {
@@ -280,7 +284,7 @@ func TestPackEndsWithContext(t *testing.T) {
 	from, to := io.Pipe()
 	cause := errors.New("enough")
 	for what, do := range map[string]func(context.Context) error{
-		"pack":   func(ctx context.Context) error { return s.Pack(ctx, to, l) },
+		"pack":   func(ctx context.Context) error { _, err := s.Pack(ctx, to, l); return err },
 		"unpack": func(ctx context.Context) error { _, err := s.Unpack(ctx, from); return err },
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
