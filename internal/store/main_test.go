@@ -37,6 +37,7 @@ var roles = map[string]func(dir string) error{
 	"work":   workRole,
 	"commit": commitRole,
 	"fuse":   fuseRole,
+	"unpack": unpackRole,
 }
 
 func holdRole(dir string) error {

@@ -46,7 +46,7 @@ func unpacked(t *testing.T, s *Store, archive []byte) Listing {
 }
 
 // plain takes the compression off an archive.
-func plain(t *testing.T, archive []byte) []byte {
+func plain(t testing.TB, archive []byte) []byte {
 	t.Helper()
 	z, err := zstd.NewReader(bytes.NewReader(archive))
 	if err != nil {
