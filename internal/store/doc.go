@@ -1,6 +1,6 @@
 // Package store owns names, bytes and files: references, derivations,
 // contexts, trees, the format on disk, every write below a store's directory,
-// roots and garbage collection.
+// roots, garbage collection and archives.
 //
 // # Layout
 //

@@ -45,7 +45,7 @@ func unpackInto(dir string, archive []byte) error {
 // A process that is killed while it unpacks, wherever that is, leaves a sound
 // store, and the next one comes to the same end.
 func TestUnpackKilled(t *testing.T) {
-	const steps = 20
+	const steps = 15
 	dir := tempDir(t)
 	from := held(t)
 	r := packable(t, from)

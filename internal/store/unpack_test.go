@@ -155,6 +155,15 @@ var forgeries = map[string]forgery{
 	"another record":     {rerecord("top", `"run": 1`, `"run": 2`), "", "hash"},
 	"a record's tree":    {rerecord("run", `"tree": "`, `"tree": "0`), "-run/", ""},
 
+	"other volatile outputs": {forgeRecord("run", replacing(`"log.txt"`, `"log.csv"`)), ".volatile.manifest", "more than volatile"},
+	"a volatile way out":     {forgeRecord("run", replacing(`"log.txt"`, `"/log"`)), "-run/", "relative"},
+	"no volatile outputs":    {forgeRecord("run", replacing(`"log.txt"`, ``)), "-run/", "other volatile"},
+	"no manifest": {forgeRecord("run", func(text string) string {
+		head, rest, _ := strings.Cut(text, "\t\"manifest\"")
+		_, rest, _ = strings.Cut(rest, "\n")
+		return head + rest
+	}), "-run/", "in a record if it is small"},
+
 	"no JSON":            {listed("{", "["), listingEntry, ""},
 	"a newer version":    {listed("plx pack 1", "plx pack 2"), listingEntry, "version 2, and this plx knows up to 1: use a newer plx"},
 	"an unknown version": {listed("plx pack 1", "plx pack one"), listingEntry, "format"},
@@ -191,6 +200,28 @@ func rerecord(name, from, to string) func(*testing.T, []packedEntry) []packedEnt
 		e[i].data = strings.Replace(e[i].data, from, to, 1)[:e[i].Size]
 		return e
 	}
+}
+
+// forgeRecord is [rerecord], but for a listing that says the same.
+func forgeRecord(name string, change func(string) string) func(*testing.T, []packedEntry) []packedEntry {
+	return func(t *testing.T, e []packedEntry) []packedEntry {
+		i := slices.IndexFunc(e, func(e packedEntry) bool {
+			return strings.Contains(e.Name, "-"+name+"/") && strings.HasSuffix(e.Name, ".json")
+		})
+		told := func() string {
+			return fmt.Sprintf(`"bytes":%d,"digest":"%v"`, e[i].Size, DigestOf([]byte(e[i].data)))
+		}
+		before := told()
+		e[i].set(change(e[i].data))
+		if told() == before || !strings.Contains(e[0].data, before) {
+			t.Fatalf("%s has not changed", e[i].Name)
+		}
+		return listed(before, told())(t, e)
+	}
+}
+
+func replacing(from, to string) func(string) string {
+	return func(text string) string { return strings.Replace(text, from, to, 1) }
 }
 
 func retarget(e []packedEntry, targets string) []packedEntry {
@@ -295,7 +326,7 @@ func TestUnpackRefusesTorn(t *testing.T) {
 	archive := packed(t, from, r.Ref)
 	tarred := plain(t, archive)
 	var torn [][]byte
-	for i := 1; i < len(archive); i += 1 + len(archive)/20 {
+	for i := 1; i < len(archive); i += 1 + len(archive)/12 {
 		torn = append(torn, archive[:i])
 		flipped := bytes.Clone(archive)
 		flipped[i] ^= 0x10
@@ -339,7 +370,7 @@ func TestUnpackRefusesHugeHeader(t *testing.T) {
 func TestUnpackReads(t *testing.T) {
 	s := held(t)
 	frame := binary.LittleEndian.AppendUint32(nil, 0xFD2FB528)
-	frame = append(frame, 0, (31-10)<<3) // a window of 2 GiB
+	frame = append(frame, 0, (24-10)<<3) // a window of 16 MiB
 	_, err := s.Unpack(t.Context(), bytes.NewReader(append(frame, make([]byte, 100)...)))
 	var refused *PackError
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "window") {
