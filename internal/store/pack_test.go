@@ -201,7 +201,7 @@ func TestPackIsTar(t *testing.T) {
 func TestPackRefusesDamage(t *testing.T) {
 	damages := map[string]func(s *Store, r Realization) error{
 		"a file of the tree": func(s *Store, r Realization) error { return damage(s.TreePath(r.Tree)+"/many/a", "b") },
-		"a longer file":      func(s *Store, r Realization) error { return damage(s.TreePath(r.Tree)+"/many/a", "bb") },
+		"a longer file":      func(s *Store, r Realization) error { return damage(s.TreePath(r.Tree)+"/many/a", "ab") },
 		"a file that is gone": func(s *Store, r Realization) error {
 			return errors.Join(os.Chmod(s.TreePath(r.Tree)+"/many", 0o755), os.Remove(s.TreePath(r.Tree)+"/many/a"))
 		},
