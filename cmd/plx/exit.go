@@ -19,7 +19,7 @@ const (
 	exitOther     = 1
 	exitUsage     = 2   // bad usage, or a bad stage file
 	exitNotFound  = 3   // what was asked for is not there, or a matcher can't be satisfied
-	exitDamage    = 4   // the store is damaged
+	exitDamage    = 4   // the store, or an archive, is damaged
 	exitRemote    = 5   // a download failed
 	exitBuild     = 100 // a command failed, or its result was refused
 	exitTimeout   = 101 // a command took too long
@@ -93,7 +93,7 @@ func statusOf(err error) int {
 		return exitUsage
 	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
 		return exitNotFound
-	case is[*store.DamageError](err):
+	case is[*store.DamageError](err), is[*store.PackError](err):
 		return exitDamage
 	default:
 		return exitOther

@@ -1,7 +1,7 @@
 package store
 
 // This file is the only way in for objects: what a build left, files of a
-// project, literal files. The rules are:
+// project, literal files, what an archive holds. The rules are:
 //
 //   - Work happens in tmp/, on the store's own file system, in a directory
 //     that is locked by its process.

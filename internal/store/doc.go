@@ -1,6 +1,6 @@
 // Package store owns names, bytes and files: references, derivations,
 // contexts, trees, the format on disk, every write below a store's directory,
-// roots, garbage collection, verification and repair.
+// roots, garbage collection, verification and repair, archives.
 //
 // # Layout
 //

@@ -44,7 +44,7 @@ func objectFiles(t *testing.T, dir string) []string {
 	return paths
 }
 
-func damage(t *testing.T, path, how string) {
+func damageFile(t *testing.T, path, how string) {
 	t.Helper()
 	parent := filepath.Dir(path)
 	mode, err := os.Stat(parent)
@@ -103,7 +103,7 @@ func checkPowerLoss(t *testing.T, dir, path, how string) {
 	if info, err := os.Lstat(dir + "/" + path); err != nil || how == "missing" && info.IsDir() {
 		t.Skip("there is no such file in this one")
 	}
-	damage(t, dir+"/"+path, how)
+	damageFile(t, dir+"/"+path, how)
 	powerLoss(t, dir, time.Unix(0, 0))
 	reader := open(t, dir)
 	for _, ref := range refs {
@@ -144,7 +144,7 @@ func checkTreeIs(t *testing.T, s *Store, r Realization) {
 func TestPowerLossSparesTheOld(t *testing.T) {
 	s := held(t)
 	old := result(t, s, derive(t, s, Derivation{Name: "old"}), nil, "1")
-	damage(t, s.TreePath(old.Tree)+"/file", "zeros") // which only who reads it can tell
+	damageFile(t, s.TreePath(old.Tree)+"/file", "zeros") // which only who reads it can tell
 	probe := s.Dir() + "/tmp/probe"
 	var since time.Time
 	for started := time.Now(); ; { // until the clock of the file system has moved on
@@ -160,7 +160,7 @@ func TestPowerLossSparesTheOld(t *testing.T) {
 		}
 	}
 	fresh := result(t, s, derive(t, s, Derivation{Name: "fresh"}), nil, "2")
-	damage(t, s.TreePath(fresh.Tree)+"/file", "zeros")
+	damageFile(t, s.TreePath(fresh.Tree)+"/file", "zeros")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestPowerLossInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	damage(t, s.recordPath(in.Ref), "empty")
+	damageFile(t, s.recordPath(in.Ref), "empty")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ var roles = map[string]func(dir string) error{
 	"work":   workRole,
 	"commit": commitRole,
 	"fuse":   fuseRole,
+	"unpack": unpackRole,
 }
 
 func holdRole(dir string) error {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 
-	"github.com/zeebo/blake3"
 	"golang.org/x/sys/unix"
 )
 
@@ -224,30 +223,19 @@ func (in *intake) digest(from string, dst *os.File, sum bool) (s sight, err erro
 
 // hash reads src, and appends what it reads to dst unless that is nil.
 func (in *intake) hash(src, dst *os.File, sum bool) (d Digest, hex256 string, size int64, err error) {
-	h, h256 := blake3.New(), sha256.New()
-	for {
-		if in.ctx.Err() != nil {
-			return d, "", 0, context.Cause(in.ctx)
-		}
-		n, err := src.Read(in.buf)
-		h.Write(in.buf[:n])
-		if sum {
-			h256.Write(in.buf[:n])
-		}
-		if size += int64(n); dst != nil {
-			if _, err := dst.Write(in.buf[:n]); err != nil {
-				return d, "", 0, err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return d, "", 0, err
-		}
+	h256 := sha256.New()
+	var to []io.Writer
+	if sum {
+		to = append(to, h256)
 	}
-	h.Sum(d.sum[:0])
-	return d, sumText(h256, sum), size, nil
+	if dst != nil {
+		to = append(to, dst)
+	}
+	f, err := copyHashed(in.ctx, io.MultiWriter(to...), src, in.buf)
+	if err != nil {
+		return d, "", 0, err
+	}
+	return f.digest, sumText(h256, sum), f.bytes, nil
 }
 
 func sumText(h hash.Hash, wanted bool) string {
