@@ -81,6 +81,7 @@ Start with:  plx init`,
 		a.schemaCmd(),
 		a.showCmd(),
 		a.versionCmd(),
+		a.whyCmd(),
 	)
 	checkArgs(cmd)
 	return cmd
