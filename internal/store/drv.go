@@ -226,8 +226,12 @@ func (s *Store) dropDerivations(refs []DRef) error {
 		dead[ref.base()], tables[firstOf(ref)] = true, true
 	}
 	for _, first := range slices.Sorted(maps.Keys(tables)) {
-		err := s.filterTable(s.drvTablePath(first), func(_, key []byte) bool { return !dead[string(key)] })
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		path := s.drvTablePath(first)
+		t, err := readTable(path)
+		if err != nil {
+			return err
+		}
+		if err := s.filterTable(path, t, func(_, key []byte) bool { return !dead[string(key)] }); err != nil {
 			return err
 		}
 	}

@@ -151,7 +151,11 @@ func oldStore(t *testing.T, s *Store, refs []DRef) {
 		}
 	}
 	for _, name := range tableNames(t, s) {
-		err := s.filterTable(s.drvTablePath(name), func(_, key []byte) bool {
+		all, err := readTable(s.drvTablePath(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.filterTable(s.drvTablePath(name), all, func(_, key []byte) bool {
 			ref, err := parseDRefBase(string(key))
 			return err == nil && texts[ref] == nil
 		})

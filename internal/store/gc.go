@@ -262,7 +262,7 @@ func (s *Store) dropStaleLinesOf(path string, m *marks) error {
 		return err
 	}
 	alive := aliveKeys(t, m)
-	return s.filterTable(path, func(value, key []byte) bool {
+	return s.filterTable(path, t, func(value, key []byte) bool {
 		text, _, _ := strings.Cut(string(value), "\t")
 		_, _, _, note := cutNote(string(value))
 		ref, err := ParseRRef(text)

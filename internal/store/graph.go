@@ -7,11 +7,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -66,16 +63,11 @@ func (s *Store) readGraph(ctx context.Context) (*graph, error) {
 		return nil, err
 	}
 	read := make([]shelf, len(g.drefs))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(read) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				read[i] = s.readShelf(g.drefs[i])
-			}
-		})
-	}
-	workers.Wait()
+	inParallel(len(read), func(i int) {
+		if ctx.Err() == nil {
+			read[i] = s.readShelf(g.drefs[i])
+		}
+	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

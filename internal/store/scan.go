@@ -322,6 +322,16 @@ func removeAll(dir string) error {
 	return errors.Join(walkErr, os.RemoveAll(dir))
 }
 
+// removeMany is removeAll, with as much at once as there are processors.
+func removeMany(dir string) error {
+	names, err := dirNames(dir)
+	if err != nil {
+		return err
+	}
+	inParallel(len(names), func(i int) { removeAll(dir + "/" + names[i]) }) // what is left fails again below
+	return removeAll(dir)
+}
+
 // unlock makes dir and all directories below it writable.
 func unlock(dir string) error {
 	if err := os.Chmod(dir, 0o700); err != nil {

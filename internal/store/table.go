@@ -2,7 +2,7 @@ package store
 
 // A table is a file of lines: value, tab, key, newline. It spares an inode for
 // each value. Lines are appended, and only gc takes some away, by putting a
-// new file in the place. The key is a line's end, so that of a torn line, or of
+// new file in the place, or none. The key is a line's end, so that of a torn line, or of
 // what follows one, nothing is taken for a value.
 
 import (
@@ -87,12 +87,9 @@ func appendLines(path string, choose func(table) []byte) error {
 }
 
 // filterTable puts a table with the lines that keep wants in the place of the
-// one at path. The caller holds the store alone.
-func (s *Store) filterTable(path string, keep func(value, key []byte) bool) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
+// one at path, which holds data; or removes that, if it wants none. The caller
+// holds the store alone.
+func (s *Store) filterTable(path string, data table, keep func(value, key []byte) bool) error {
 	var kept []byte
 	for line := range bytes.Lines(data) {
 		if value, key, ok := cutLine(line); ok && keep(value, key) {
@@ -101,6 +98,9 @@ func (s *Store) filterTable(path string, keep func(value, key []byte) bool) erro
 	}
 	if len(kept) == len(data) {
 		return nil
+	}
+	if len(kept) == 0 {
+		return os.Remove(path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
