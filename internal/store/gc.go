@@ -160,6 +160,14 @@ func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
 		}
 		last = ref.dref
 	}
+	for _, dref := range g.Derivations {
+		if len(m.of[dref]) > 0 {
+			continue // gone already
+		}
+		if err := s.drop(s.drvDir(dref)); err != nil {
+			return err
+		}
+	}
 	if err := s.dropDerivations(g.Derivations); err != nil {
 		return err
 	}
