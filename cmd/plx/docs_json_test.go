@@ -96,6 +96,8 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx show RREF --json", "show TRAIN"},
 	{"plx root add --json", "root add TRAIN name"},
 	{"plx root ls --json", "root ls"},
+	{"plx why --alive REF --json", "why --alive TRAIN"},
+	{"plx gc --json", "gc --dry-run"},
 	{"plx root rm --json", "root rm name"},
 	{"plx version --json", "version"},
 	{"plx completion bash --json", "completion bash"},

@@ -84,6 +84,7 @@ Start with:  plx init`,
 		a.unpackCmd(),
 		a.verifyCmd(),
 		a.versionCmd(),
+		a.whyCmd(),
 	)
 	checkArgs(cmd)
 	return cmd

@@ -2,10 +2,7 @@ package plan
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"plx/internal/match"
@@ -137,33 +134,15 @@ func (p *problems) distinct(n *node, texts []string) []string {
 	return texts
 }
 
-// durationText is a number and its unit.
-var durationText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(s|m|h|d)$`)
-
-var durationUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
-
 // duration reads a length of time, as in "90s", "15m", "2h", "30d".
 func (p *problems) duration(n *node) time.Duration {
 	text, ok := as[string](p, n, `a string, as in "90s"`)
 	if !ok {
 		return 0
 	}
-	d, err := parseDuration(text)
+	d, err := ParseDuration(text)
 	if err != nil {
 		p.add(n, "%v", err)
 	}
 	return d
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	parts := durationText.FindStringSubmatch(text)
-	if parts == nil {
-		return 0, fmt.Errorf(`%q is no length of time: want a number and s, m, h or d, as in "90s"`, text)
-	}
-	number, err := strconv.ParseFloat(parts[1], 64)
-	length := number * float64(durationUnits[parts[2]])
-	if err != nil || length < 1 || length > 1<<62 {
-		return 0, fmt.Errorf("%q is out of range: want more than nothing and less than 100 years", text)
-	}
-	return time.Duration(length), nil
 }

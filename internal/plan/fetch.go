@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"plx/internal/store"
@@ -186,38 +185,15 @@ func unpackedName(name string) string {
 	return ""
 }
 
-// sizeText is a number and its unit.
-var sizeText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([kKMGTP]i?)?B$`)
-
 // size reads a number of bytes, as in "500MiB" and "2GB".
 func (p *problems) size(n *node) int64 {
 	text, ok := as[string](p, n, `a string, as in "500MiB"`)
 	if !ok {
 		return 0
 	}
-	size, err := parseSize(text)
+	size, err := ParseSize(text)
 	if err != nil {
 		p.add(n, "%v", err)
 	}
 	return size
-}
-
-func parseSize(text string) (int64, error) {
-	parts := sizeText.FindStringSubmatch(text)
-	if parts == nil {
-		return 0, fmt.Errorf(`%q is no size: want a number and a unit, as in "500MiB" or "2GB"`, text)
-	}
-	number, err := strconv.ParseFloat(parts[1], 64)
-	unit, binary := strings.CutSuffix(parts[2], "i")
-	factor := 1000.0
-	if binary {
-		factor = 1024
-	}
-	for range strings.Index("KMGTP", strings.ToUpper(unit)) + min(1, len(unit)) {
-		number *= factor
-	}
-	if err != nil || number < 1 || number >= 1<<62 {
-		return 0, fmt.Errorf("%q is out of range: want at least 1 byte, and less than 4 EiB", text)
-	}
-	return int64(number), nil
 }

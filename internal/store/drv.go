@@ -221,19 +221,9 @@ func (s *Store) makeDrvDir(ref DRef) error {
 	return err
 }
 
-// dropDerivations removes derivations, and what belongs to them. The caller
-// holds the store alone.
+// dropDerivations removes the lines of derivations. The caller holds the store
+// alone.
 func (s *Store) dropDerivations(refs []DRef) error {
-	for _, ref := range refs {
-		if err := s.drop(s.drvDir(ref)); err != nil {
-			return err
-		}
-	}
-	return s.filterDerivations(refs)
-}
-
-// filterDerivations removes the lines of derivations.
-func (s *Store) filterDerivations(refs []DRef) error {
 	dead := make(map[string]bool, len(refs))
 	tables := make(map[string]bool)
 	for _, ref := range refs {

@@ -78,7 +78,7 @@ func FuzzRoot(f *testing.F) {
 		if err := os.WriteFile(dir+"/plan-1.json", []byte(plan), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		refs, err := projectDRefs(dir)
+		refs, _, err := projectDRefs(dir)
 		if err == nil && !json.Valid([]byte(plan)) {
 			t.Errorf("%q keeps %v", plan, refs)
 		}

@@ -13,19 +13,24 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// GCOptions say what [Store.GC] does.
+// GCOptions say what [Store.GC] does. Of what no root reaches, and of what
+// KeepLast makes garbage, goes what OlderThan and MaxSize both let go.
 type GCOptions struct {
-	Keep    []string // directories whose symlinks into the store are roots
-	DryRun  bool     // remove nothing
-	Waiting func()   // called if other processes must be waited for
+	Keep      []string      // directories whose symlinks into the store are roots
+	KeepLast  int           // of a derivation that is kept keep the newest so many; 0: all
+	OlderThan time.Duration // spare what was used within that time; 0: nothing
+	MaxSize   int64         // stop when the store is no larger, in bytes; 0: never
+	DryRun    bool          // remove nothing
+	Explain   bool          // tell what keeps the rest, which takes longer
+	Waiting   func()        // called if other processes must be waited for
 }
 
-// Garbage is what no root reaches.
+// Garbage is what gc removes.
 type Garbage struct {
 	Derivations  []DRef
 	Realizations []RRef // dependents first
@@ -33,7 +38,10 @@ type Garbage struct {
 	Work         []string // paths of what ended processes left: in tmp, or beside a record that they didn't write
 	Bytes        int64    // that removing all of it gives back, by the sizes of the files
 	Kept         int      // realizations that stay
+	Spared       int      // those of them that are garbage
+	Left         int64    // with MaxSize: the size of what stays
 	Damaged      []error  // records that could not be read: they stay, for a person to look at
+	Keepers      []Kept   // with Explain: what keeps the rest, but for what is spared
 }
 
 // Empty reports whether there is none.
@@ -56,13 +64,31 @@ func (s *Store) GC(ctx context.Context, o GCOptions) (Garbage, error) {
 }
 
 func (s *Store) gc(ctx context.Context, o GCOptions) (Garbage, error) {
-	m, err := s.mark(ctx, o.Keep)
+	graph, err := s.readGraph(ctx)
 	if err != nil {
 		return Garbage{}, err
 	}
-	g, err := s.garbage(m)
-	if err != nil || o.DryRun {
-		return g, err
+	keepers, err := graph.keepers(o.Keep)
+	if err != nil {
+		return Garbage{}, err
+	}
+	m := newMarks(graph, o.MaxSize > 0)
+	for _, k := range keepers {
+		m.keep(k, o.KeepLast)
+	}
+	rooted := len(m.kept)
+	work, err := s.deadWork()
+	if err := errors.Join(append(m.failed, err)...); err != nil {
+		return Garbage{}, err
+	}
+	m = m.spare(work, o)
+	g := m.garbage(work)
+	g.Spared = len(m.kept) - rooted
+	if o.Explain {
+		g.Keepers = graph.kept(keepers, o.KeepLast)
+	}
+	if o.DryRun {
+		return g, nil
 	}
 	if err := s.sweep(ctx, g, m); err != nil {
 		return g, err
@@ -71,42 +97,33 @@ func (s *Store) gc(ctx context.Context, o GCOptions) (Garbage, error) {
 }
 
 // garbage lists what the marks don't hold.
-func (s *Store) garbage(m *marks) (Garbage, error) {
-	g := Garbage{Kept: len(m.kept), Damaged: m.damaged, Realizations: m.deadOrder()}
-	for dref := range m.of {
-		if !m.drvs[dref] {
-			g.Derivations = append(g.Derivations, dref)
-			g.Bytes += m.size(dref) + diskSize(s.drvDir(dref))
-		}
-	}
-	slices.SortFunc(g.Derivations, DRef.Compare)
+func (m *marks) garbage(work []string) Garbage {
+	g := Garbage{Kept: len(m.kept), Left: m.bytes, Damaged: m.damaged, Realizations: m.deadOrder()}
 	for _, ref := range g.Realizations {
-		if m.drvs[ref.dref] {
-			g.Bytes += diskSize(s.recordPath(ref)) + diskSize(s.LogPath(ref)) + diskSize(s.VolatilePath(ref))
+		g.Bytes += m.ownSize(ref)
+	}
+	for _, dref := range m.drefs {
+		if _, sound := m.of[dref]; sound && !m.drvs[dref] {
+			g.Derivations = append(g.Derivations, dref)
+			g.Bytes += m.drvSize(dref)
+			for _, name := range m.beside[dref] {
+				g.Bytes += diskSize(m.store.drvDir(dref) + "/" + name)
+			}
 		}
 	}
-	names, err := dirNames(s.join("tree"))
-	if err != nil {
-		return g, err
-	}
-	for _, name := range names {
-		tree, err := ParseHash(strings.TrimSuffix(name, ".manifest"))
-		if err != nil || m.trees[tree] || len(g.Trees) > 0 && g.Trees[len(g.Trees)-1] == tree {
-			continue
+	for _, tree := range slices.SortedFunc(maps.Keys(m.trees), Hash.Compare) {
+		if !m.held[tree] {
+			g.Trees = append(g.Trees, tree)
+			g.Bytes += m.treeSize(tree)
 		}
-		g.Trees = append(g.Trees, tree)
-		g.Bytes += diskSize(s.TreePath(tree)) + diskSize(s.manifestPath(tree))
 	}
-	work, err := s.deadWork()
-	if err != nil {
-		return g, err
+	for _, path := range slices.Concat(work, m.orphans()) {
+		if !m.work[path] {
+			g.Work = append(g.Work, path)
+			g.Bytes += diskSize(path)
+		}
 	}
-	orphans, err := s.orphans(m)
-	g.Work = append(work, orphans...)
-	for _, dir := range g.Work {
-		g.Bytes += diskSize(dir)
-	}
-	return g, err
+	return g
 }
 
 // deadWork returns what ended processes left in tmp.
@@ -124,29 +141,30 @@ func (s *Store) deadWork() ([]string, error) {
 	return dead, nil
 }
 
-// diskSize returns the sum of the sizes of a file, or of all files below a
-// directory, in bytes.
-func diskSize(path string) int64 {
-	var n int64
-	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // gone meanwhile: it takes no space
-		}
-		if info, err := d.Info(); err == nil && !d.IsDir() {
-			n += info.Size()
-		}
-		return nil
-	})
-	return n
-}
-
 // sweep moves the garbage to this process's work, to be deleted with it.
 func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
+	var last DRef
 	for _, ref := range g.Realizations {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := s.dropRealization(ref); err != nil {
+		var err error
+		switch {
+		case m.drvs[ref.dref]:
+			err = s.dropRealization(ref)
+		case ref.dref != last: // one move takes all of the derivation's
+			err = s.drop(s.drvDir(ref.dref))
+		}
+		if err != nil {
+			return err
+		}
+		last = ref.dref
+	}
+	for _, dref := range g.Derivations {
+		if len(m.of[dref]) > 0 {
+			continue // gone already
+		}
+		if err := s.drop(s.drvDir(dref)); err != nil {
 			return err
 		}
 	}
@@ -154,7 +172,7 @@ func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
 		return err
 	}
 	for _, tree := range g.Trees {
-		if err := errors.Join(s.drop(s.manifestPath(tree)), s.drop(s.TreePath(tree))); err != nil {
+		if err := s.dropTree(tree, m.trees[tree]); err != nil {
 			return err
 		}
 	}
@@ -164,6 +182,18 @@ func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
 		}
 	}
 	return errors.Join(s.dropStaleRoots(), s.dropStaleLines(m))
+}
+
+func (s *Store) dropTree(tree Hash, files treeFiles) error {
+	if files.manifest {
+		if err := s.drop(s.manifestPath(tree)); err != nil {
+			return err
+		}
+	}
+	if files.dir {
+		return s.drop(s.TreePath(tree))
+	}
+	return nil
 }
 
 // dropRealization removes the record, then what belongs to it: nothing, if the
@@ -180,29 +210,21 @@ func (s *Store) dropRealization(ref RRef) error {
 // orphans returns what a killed commit left beside kept derivations: what
 // belongs to a record that is not there. That one was removed is remembered
 // for as long as something refers to it.
-func (s *Store) orphans(m *marks) ([]string, error) {
+func (m *marks) orphans() []string {
 	var orphans []string
-	for _, dref := range slices.SortedFunc(maps.Keys(m.drvs), DRef.Compare) {
-		if _, there := m.of[dref]; !there {
+	for _, dref := range slices.SortedFunc(maps.Keys(m.beside), DRef.Compare) {
+		if !m.drvs[dref] {
 			continue
 		}
-		names, err := dirNames(s.drvDir(dref))
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
+		for _, name := range m.beside[dref] {
 			base, _, _ := strings.Cut(name, ".")
 			hash, err := ParseHash(base)
-			ref := RRef{hash, dref}
-			switch {
-			case err != nil, m.records[ref].Ref == ref, m.kept[ref]:
-			case name == base+removedSuffix && m.removed[ref]:
-			default:
-				orphans = append(orphans, s.drvDir(dref)+"/"+name)
+			if err == nil && !(name == base+removedSuffix && m.removed[RRef{hash, dref}]) {
+				orphans = append(orphans, m.store.drvDir(dref)+"/"+name)
 			}
 		}
 	}
-	return orphans, nil
+	return orphans
 }
 
 func (s *Store) dropStaleRoots() error {

@@ -130,7 +130,7 @@ func TestFreeRuns(t *testing.T) {
 	}
 	check(5, 1, 4, 5, 6, 7)
 	// A removal.
-	if err := errors.Join(s.markGone(made[0]), s.dropRealization(made[0].Ref)); err != nil {
+	if err := errors.Join(s.markGone(made[0].Ref), s.dropRealization(made[0].Ref)); err != nil {
 		t.Fatal(err)
 	}
 	check(2, 1, 4)

@@ -137,8 +137,16 @@ func (s *Store) Unwanted(key Hash) (map[Hash]bool, error) {
 }
 
 // markGone notes that a person removed a result.
-func (s *Store) markGone(r Realization) error {
-	_, err := s.addNote(r.Action, "gone", "", r.Tree.String())
+func (s *Store) markGone(ref RRef) error {
+	r, err := s.Realization(ref)
+	var damage *DamageError
+	if errors.As(err, &damage) { // then nobody adopts it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.addNote(r.Action, "gone", "", r.Tree.String())
 	for key := range r.Also {
 		_, again := s.addNote(key, "gone", "", r.Tree.String())
 		err = errors.Join(err, again)

@@ -205,16 +205,14 @@ func (s *Store) loseRecord(l *loss, ref RRef) error {
 // realization that is lost. What refers to one that is lost, or whose record
 // was lost without a trace, finds a mark.
 func (s *Store) putAside(l *loss) error {
-	m, err := s.readMarks(s.hold.ctx)
+	g, err := s.readGraph(s.hold.ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range m.records {
-		for _, refs := range r.Context {
-			for _, ref := range refs {
-				if err := s.markLost(l, m, ref); err != nil {
-					return err
-				}
+	for _, n := range g.nodes {
+		for _, ref := range n.context {
+			if err := s.markLost(l, g, ref); err != nil {
+				return err
 			}
 		}
 	}
@@ -231,7 +229,7 @@ func (s *Store) putAside(l *loss) error {
 			return err
 		}
 	}
-	if err := s.filterDerivations(l.drvs); err != nil {
+	if err := s.dropDerivations(l.drvs); err != nil {
 		return err
 	}
 	for _, dref := range l.drvs { // an empty directory says nothing
@@ -244,9 +242,9 @@ func (s *Store) putAside(l *loss) error {
 
 // markLost leaves a mark that a realization that something was built from is
 // gone, if it is.
-func (s *Store) markLost(l *loss, m *marks, ref RRef) error {
+func (s *Store) markLost(l *loss, g *graph, ref RRef) error {
 	path := s.OutPath(ref) + removedSuffix
-	_, there := m.records[ref]
+	_, there := g.nodes[ref]
 	if there && l.records[ref] == nil || s.exists(path) {
 		return nil
 	}

@@ -36,15 +36,15 @@ func (s *Store) Remove(ctx context.Context, refs []RRef, o RemoveOptions) error 
 }
 
 func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
-	m, err := s.readMarks(ctx)
+	g, err := s.readGraph(ctx)
 	if err != nil {
 		return err
 	}
-	users, err := m.users()
+	users, err := g.users()
 	if err != nil {
 		return err
 	}
-	running, err := m.running()
+	running, err := s.running()
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 			return &InUseError{Ref: ref, By: by}
 		}
 	}
-	for _, ref := range m.dependentsFirst(refs) {
-		if r, ok := m.records[ref]; ok {
-			if err := s.markGone(r); err != nil {
+	for _, ref := range g.dependentsFirst(refs) {
+		if g.nodes[ref] != nil {
+			if err := s.markGone(ref); err != nil {
 				return err
 			}
 		}
@@ -90,23 +90,21 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 // users returns, by realization, what is built from it and the roots that name
 // it, or its derivation. A project is none: its plans name derivations, of which
 // a person may remove results.
-func (m *marks) users() (map[RRef][]string, error) {
+func (g *graph) users() (map[RRef][]string, error) {
 	users := make(map[RRef][]string)
-	for user, r := range m.records {
-		for _, refs := range r.Context {
-			for _, ref := range refs {
-				users[ref] = append(users[ref], user.String())
-			}
+	for user, n := range g.nodes {
+		for _, ref := range n.context {
+			users[ref] = append(users[ref], user.String())
 		}
 	}
-	roots, err := m.store.Roots()
+	roots, err := g.store.Roots()
 	if err != nil {
 		return nil, err
 	}
 	for _, root := range roots {
 		refs := root.RRefs
 		if len(root.DRefs) == 1 && root.Target == root.DRefs[0].String() {
-			refs = m.of[root.DRefs[0]]
+			refs = g.of[root.DRefs[0]]
 		}
 		for _, ref := range refs {
 			users[ref] = append(users[ref], "root "+root.Name)
@@ -119,8 +117,8 @@ func (m *marks) users() (map[RRef][]string, error) {
 }
 
 // running returns, by the text of a reference, the processes that refer to it.
-func (m *marks) running() (map[string][]string, error) {
-	ws, err := m.store.workers()
+func (s *Store) running() (map[string][]string, error) {
+	ws, err := s.workers()
 	if err != nil {
 		return nil, err
 	}
@@ -134,17 +132,15 @@ func (m *marks) running() (map[string][]string, error) {
 }
 
 // dependentsFirst orders refs so that none loses its context before itself.
-func (m *marks) dependentsFirst(refs []RRef) []RRef {
-	damaged := m.kept
-	m.kept = map[RRef]bool{}
+func (g *graph) dependentsFirst(refs []RRef) []RRef {
 	var order []RRef
-	for _, ref := range m.deadOrder() {
+	for _, ref := range newMarks(g, false).deadOrder() {
 		if slices.Contains(refs, ref) {
 			order = append(order, ref)
 		}
 	}
 	for _, ref := range refs {
-		if damaged[ref] {
+		if g.nodes[ref] == nil {
 			order = append(order, ref)
 		}
 	}

@@ -21,7 +21,12 @@ type Root struct {
 	DRefs  []DRef // the derivations that it keeps, with all their realizations
 	RRefs  []RRef // the realizations that it keeps
 	Stale  bool   // what it leads to is gone
+
+	planned map[DRef]planned // of a project
 }
+
+// planned is where a project's plans name a derivation.
+type planned struct{ plan, stage string }
 
 // AddRoot keeps a derivation or realization, given by its reference, until
 // [Store.RemoveRoot]. An empty name stands for the reference's own.
@@ -228,7 +233,7 @@ func (s *Store) root(name string) (Root, error) {
 		r.Stale = true
 		return r, nil
 	}
-	r.DRefs, err = projectDRefs(target)
+	r.DRefs, r.planned, err = projectDRefs(target)
 	return r, err
 }
 
@@ -317,17 +322,19 @@ func (s *Store) below(path string) (string, bool) {
 // A projectPlan is what gc reads of the plan that internal/plan records.
 type projectPlan struct {
 	Stages []struct {
+		Name string `json:"name"`
 		DRef string `json:"dref"`
 	} `json:"stages"`
 }
 
-// projectDRefs returns the derivations in the plans of a .plx directory.
-func projectDRefs(dir string) ([]DRef, error) {
+// projectDRefs returns the derivations in the plans of a .plx directory, and
+// what they are called there.
+func projectDRefs(dir string) (refs []DRef, named map[DRef]planned, err error) {
 	names, err := dirNames(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell what it keeps: %w", err)
+		return nil, nil, fmt.Errorf("cannot tell what it keeps: %w", err)
 	}
-	var refs []DRef
+	named = make(map[DRef]planned)
 	for _, name := range names {
 		if !strings.HasPrefix(name, "plan-") || !strings.HasSuffix(name, ".json") {
 			continue
@@ -338,21 +345,23 @@ func projectDRefs(dir string) ([]DRef, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var plan projectPlan
 		if err := json.Unmarshal(data, &plan); err != nil {
-			return nil, fmt.Errorf("%s: cannot tell what it keeps: %v (remove the file if nothing in it is needed)", path, err)
+			return nil, nil, fmt.Errorf("%s: cannot tell what it keeps: %v (remove the file if nothing in it is needed)", path, err)
 		}
 		for _, st := range plan.Stages {
 			ref, err := ParseDRef(st.DRef)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %v (remove the file if nothing in it is needed)", path, err)
+				return nil, nil, fmt.Errorf("%s: %v (remove the file if nothing in it is needed)", path, err)
 			}
-			refs = append(refs, ref)
+			if _, twice := named[ref]; !twice {
+				refs, named[ref] = append(refs, ref), planned{name, st.Name}
+			}
 		}
 	}
-	return refs, nil
+	return refs, named, nil
 }
 
 // LinkedRefs returns what the symlinks at or below dir that lead into the

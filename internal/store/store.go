@@ -91,7 +91,7 @@ func (s *Store) Close() error {
 	if s.work == nil {
 		return err
 	}
-	err = errors.Join(err, removeAll(s.work.Name()), s.work.Close())
+	err = errors.Join(err, removeMany(s.work.Name()), s.work.Close())
 	s.work = nil
 	return err
 }

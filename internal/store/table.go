@@ -2,7 +2,7 @@ package store
 
 // A table is a file of lines: value, tab, key, newline. It spares an inode for
 // each value. Lines are appended, and only gc takes some away, by putting a
-// new file in the place. The key is a line's end, so that of a torn line, or of
+// new file in the place, or none. The key is a line's end, so that of a torn line, or of
 // what follows one, nothing is taken for a value.
 
 import (
@@ -87,8 +87,8 @@ func appendLines(path string, choose func(table) []byte) error {
 }
 
 // filterTables puts tables with the lines that keep wants in the place of those
-// at the paths. The new ones are on the disk before that. The caller holds the
-// store alone.
+// at the paths, or removes one where it wants none. The new ones are on the
+// disk before that. The caller holds the store alone.
 func (s *Store) filterTables(paths []string, keep func(value, key []byte) bool) error {
 	fresh := make(map[string]string)
 	for _, path := range paths {
@@ -114,7 +114,7 @@ func (s *Store) filterTables(paths []string, keep func(value, key []byte) bool) 
 	return nil
 }
 
-// filterTable returns where the new table is, if it differs.
+// filterTable returns where the new table is, if it differs and isn't empty.
 func (s *Store) filterTable(path string, keep func(value, key []byte) bool) (tmp string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -126,8 +126,11 @@ func (s *Store) filterTable(path string, keep func(value, key []byte) bool) (tmp
 			kept = append(kept, line...)
 		}
 	}
-	if len(kept) == len(data) {
+	switch len(kept) {
+	case len(data):
 		return "", nil
+	case 0:
+		return "", os.Remove(path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {

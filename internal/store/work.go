@@ -123,21 +123,21 @@ func writeOnce(path string, data []byte) error {
 // drop moves a file or directory, if there is one, out of sight: to this
 // process's work, to be deleted with it.
 func (s *Store) drop(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := allowMove(path, info); err != nil {
-		return err
-	}
 	to, err := s.workPath("trash")
 	if err != nil {
 		return err
 	}
 	err = os.Rename(path, to)
+	if errors.Is(err, fs.ErrPermission) {
+		info, statErr := os.Lstat(path)
+		if statErr == nil {
+			statErr = allowMove(path, info)
+		}
+		if statErr != nil {
+			return errors.Join(err, statErr)
+		}
+		err = os.Rename(path, to)
+	}
 	if errors.Is(err, fs.ErrNotExist) { // another process was quicker
 		return nil
 	}

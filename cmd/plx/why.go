@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/store"
+)
+
+type whyFlags struct{ alive, json bool }
+
+func (a *app) whyCmd() *cobra.Command {
+	var f whyFlags
+	cmd := &cobra.Command{
+		Use:   "why --alive REF|STAGE|TREE|PATH",
+		Short: "Tell why something is in the store",
+		Long: `With --alive tells what keeps an object from plx gc: for each root that does, and
+each running plx that may build on it, the shortest way from there, a step on
+each line. What nothing keeps is garbage: then there is nothing on stdout.
+
+The object is named by its reference, by a stage of the current plan (which
+stands for its derivation), by the hash of a tree, or by a path in the store or
+of a link into it. Directories given to plx gc with --keep are not looked at.`,
+		Example: `  plx why --alive $(plx realize stage.toml)
+  plx why --alive train
+  plx why --alive $(plx path train)`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), f, args[0]) },
+	}
+	cmd.Flags().BoolVar(&f.alive, "alive", false, "tell what keeps it from plx gc")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) why(ctx context.Context, f whyFlags, arg string) error {
+	if !f.alive {
+		return &usageError{"say what to tell: plx why --alive " + arg + " tells what keeps it from plx gc"}
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	object, err := objectOf(s, arg)
+	if err != nil {
+		return err
+	}
+	chains, err := s.WhyAlive(ctx, object)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.resultJSON(aliveDoc(object, chains))
+	}
+	if len(chains) == 0 {
+		a.say("%s is garbage: nothing keeps it, and plx gc would remove it", object)
+	}
+	for _, c := range chains {
+		if err := a.result(chainLines(c)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectOf returns the reference or tree hash of what the argument names.
+func objectOf(s *store.Store, arg string) (string, error) {
+	_, notHash := store.ParseHash(arg)
+	if isReference(arg) || notHash == nil {
+		return arg, nil
+	}
+	if isFile(arg) {
+		return s.ObjectAt(arg)
+	}
+	sub, err := named(s, arg)
+	return sub.dref.String(), err
+}
+
+func chainLines(c store.Chain) []string {
+	first := keeperText(c.Keeper)
+	if c.Plan != "" {
+		first += " (" + c.Plan + ")"
+	}
+	lines := []string{first}
+	for _, step := range c.Steps {
+		line := "-> " + step.Object
+		if step.Stage != "" {
+			line += " (stage " + step.Stage + ")"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+type aliveJSON struct {
+	Object string      `json:"object"`
+	Alive  bool        `json:"alive"`
+	Chains []chainJSON `json:"chains"`
+}
+
+type chainJSON struct {
+	keeperJSON
+	Plan  string     `json:"plan"`
+	Steps []stepJSON `json:"steps"`
+}
+
+type stepJSON struct {
+	Object string `json:"object"`
+	Stage  string `json:"stage"`
+}
+
+func aliveDoc(object string, chains []store.Chain) aliveJSON {
+	doc := aliveJSON{Object: object, Alive: len(chains) > 0, Chains: []chainJSON{}}
+	for _, c := range chains {
+		list := chainJSON{keeperJSON: keeperJSON{c.Kind, c.Name, c.Target}, Plan: c.Plan}
+		for _, step := range c.Steps {
+			list.Steps = append(list.Steps, stepJSON(step))
+		}
+		doc.Chains = append(doc.Chains, list)
+	}
+	return doc
+}
