@@ -53,18 +53,30 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		files:  [3]uintptr{uintptr(null), log, log},
 		marker: "PLX_BUILD=" + b.description(),
 	}
+	if b.logStart, err = logSize(b.Log); err != nil {
+		return Usage{}, err
+	}
 	u := Usage{Started: time.Now()}
 	p, err := start(c)
 	runtime.KeepAlive(b.Log)
 	if err != nil {
 		return Usage{}, c.explain(err)
 	}
-	early := p.supervise(ctx, b.Timeout, b.Grace)
-	if err := p.sweep(); err != nil {
+	remove := b.Control.add(p)
+	early := b.supervise(ctx, p)
+	err = p.sweep()
+	remove()
+	if err != nil {
 		return u, errors.Join(early, err)
 	}
 	u.Stopped = time.Now()
 	end := p.reap(&u)
+	if end == nil {
+		end = b.final()
+	}
+	if err := b.cutLog(); err != nil {
+		return u, errors.Join(early, end, err)
+	}
 	return u, cmp.Or(early, end)
 }
 

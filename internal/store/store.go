@@ -32,8 +32,9 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
 // writes calls [Store.Hold] first.
 type Store struct {
-	dir  string // absolute
-	seen *seen  // what is remembered of files; nil: nothing
+	dir   string // absolute
+	seen  *seen  // what is remembered of files; nil: nothing
+	tools *seen  // what is remembered of programs; nil: not read yet
 
 	mu     sync.Mutex
 	hold   *os.File // locked while objects may be added or removed
@@ -64,7 +65,7 @@ func Open(dir string) (*Store, error) {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
+	errs := []error{s.keepTools()}
 	if s.hold != nil {
 		errs = append(errs, s.hold.Close())
 	}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"plx/internal/plan"
+	"plx/internal/store"
+)
+
+// parseResources reads what --resource gave, on top of what this machine has.
+func parseResources(given []string, jobs int) (map[string]int64, error) {
+	amounts := map[string]int64{plan.CPUs: int64(max(runtime.NumCPU(), jobs))}
+	if memory := machineMemory(); memory > 0 {
+		amounts[plan.Memory] = memory
+	}
+	for _, text := range given {
+		name, number, ok := strings.Cut(text, "=")
+		if !ok || store.CheckName(name) != nil {
+			return nil, &usageError{fmt.Sprintf("--resource %s: want --resource name=number, as in gpu=2 or memory=32GiB", text)}
+		}
+		if name == plan.PIDs {
+			return nil, &usageError{fmt.Sprintf("--resource %s: pids are a bound of each run, and not counted", text)}
+		}
+		n, err := plan.ParseAmount(number)
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("--resource %s: %v", text, err)}
+		}
+		amounts[name] = n
+	}
+	return amounts, nil
+}
