@@ -101,6 +101,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if z.Bin, err = binDir(s); err != nil {
 		return err
 	}
+	defer a.endWithReader()()
 	results, err := z.Realize(ctx, c)
 	p.summary()
 	if is[*signalError](err) {
@@ -142,7 +143,7 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	}
 	return &realize.Realizer{
 		Store:   s,
-		Run:     builder.Run,
+		Run:     a.runner(),
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
@@ -157,6 +158,14 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 			Origin:         origin(),
 		},
 	}, nil
+}
+
+// runner runs commands under the control of the signals that plx gets.
+func (a *app) runner() realize.Runner {
+	return func(ctx context.Context, action builder.Action) (builder.Usage, error) {
+		action.Control = a.control
+		return builder.Run(ctx, action)
+	}
 }
 
 // rebuilds returns the derivations of the stages named by --rebuild.

@@ -31,14 +31,15 @@ func (c *Control) Stop() {
 	}
 }
 
-// Continue lets all commands go on.
+// Continue lets all commands go on that [Control.Stop] has stopped.
 func (c *Control) Continue() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.since.IsZero() {
-		c.stopped += time.Since(c.since)
-		c.since = time.Time{}
+	if c.since.IsZero() {
+		return
 	}
+	c.stopped += time.Since(c.since)
+	c.since = time.Time{}
 	for _, p := range c.running {
 		p.signal(syscall.SIGCONT)
 	}
