@@ -27,7 +27,8 @@ type Action struct {
 	Bin     string            // a directory put last on PATH; empty: none
 	Grace   time.Duration     // how long it has between TERM and KILL; 0: 5 s
 	Limits
-	Control *Control // stops and resumes it; nil: nobody does
+	Jobs    [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
+	Control *Control    // stops and resumes it; nil: nobody does
 }
 
 // An Input is one directory below in, or a directory of numbered ones.

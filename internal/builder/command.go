@@ -21,9 +21,9 @@ type command struct {
 	path   string // of the program
 	argv   []string
 	env    []string
-	dir    string     // where it starts
-	files  [3]uintptr // its standard input, output and error
-	marker string     // an entry of env that no other build has
+	dir    string    // where it starts
+	files  []uintptr // its standard input, output and error, then those of a jobserver
+	marker string    // an entry of env that no other build has
 }
 
 // run starts the command in the build directory, and returns when none of its
@@ -50,7 +50,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		argv:   b.Argv,
 		env:    env.list(),
 		dir:    b.src(),
-		files:  [3]uintptr{uintptr(null), log, log},
+		files:  append([]uintptr{uintptr(null), log, log}, b.jobFiles()...),
 		marker: "PLX_BUILD=" + b.description(),
 	}
 	if b.logStart, err = logSize(b.Log); err != nil {
@@ -58,7 +58,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	}
 	u := Usage{Started: time.Now()}
 	p, err := start(c)
-	runtime.KeepAlive(b.Log)
+	runtime.KeepAlive(b)
 	if err != nil {
 		return Usage{}, c.explain(err)
 	}
@@ -78,6 +78,14 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		return u, errors.Join(early, end, err)
 	}
 	return u, cmp.Or(early, end)
+}
+
+// jobFiles returns what the command gets of a jobserver.
+func (b build) jobFiles() []uintptr {
+	if b.Jobs[0] == nil {
+		return nil
+	}
+	return []uintptr{b.Jobs[0].Fd(), b.Jobs[1].Fd()}
 }
 
 // find returns the path of the program that the command's first word names,

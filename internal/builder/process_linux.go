@@ -54,7 +54,7 @@ func (p *process) spawn(c command) error {
 	p.pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
-		Files: c.files[:],
+		Files: c.files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	return err

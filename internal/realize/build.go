@@ -203,6 +203,10 @@ func isFailure(err error) bool {
 func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	command := t.command(t.st.Dir(), t.run, t.log)
 	command.Carry = t.carriedDir()
+	if j, err := newJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
+		defer j.close()
+		command.Jobs = j.ends()
+	}
 	usage, err := t.g.Run(ctx, command)
 	if err != nil {
 		return store.Realization{}, false, &BuildError{Err: err}

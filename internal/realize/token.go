@@ -261,6 +261,14 @@ func (p *pool) repay(by borrower) {
 	recall()
 }
 
+// settle asks for what is lent, where somebody in line wants it.
+func (p *pool) settle() {
+	p.mu.Lock()
+	recall := p.grant()
+	p.mu.Unlock()
+	recall()
+}
+
 // rotationPause is how long a slot that is not used stays with a borrower
 // while others wait for one. There is no other way to tell who needs it.
 const rotationPause = 50 * time.Millisecond
