@@ -141,9 +141,13 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	if err != nil {
 		return nil, err
 	}
+	var groups *builder.Cgroups
+	if !f.dryRun {
+		groups = a.cgroups(c)
+	}
 	return &realize.Realizer{
 		Store:   s,
-		Run:     a.runner(),
+		Run:     a.runner(groups),
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
@@ -161,9 +165,9 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 }
 
 // runner runs commands under the control of the signals that plx gets.
-func (a *app) runner() realize.Runner {
+func (a *app) runner(groups *builder.Cgroups) realize.Runner {
 	return func(ctx context.Context, action builder.Action) (builder.Usage, error) {
-		action.Control = a.control
+		action.Control, action.Cgroups = a.control, groups
 		return builder.Run(ctx, action)
 	}
 }

@@ -3,11 +3,29 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
+	"plx/internal/builder"
 	"plx/internal/plan"
 	"plx/internal/store"
 )
+
+// cgroups returns what holds commands to their memory and processes, if a stage
+// has a bound for them; nil if nothing does, which -v tells, once.
+func (a *app) cgroups(c *plan.Closure) *builder.Cgroups {
+	bounded := slices.ContainsFunc(c.Stages(), func(s *plan.Stage) bool {
+		return s.Resources[plan.Memory] > 0 || s.Resources[plan.PIDs] > 0
+	})
+	if !bounded {
+		return nil
+	}
+	groups, err := builder.OpenCgroups()
+	if err != nil && a.verbose {
+		a.say("memory is counted, but nothing holds a command to it, nor to pids: %v", err)
+	}
+	return groups
+}
 
 // parseResources reads what --resource gave, on top of what this machine has.
 func parseResources(given []string, jobs int) (map[string]int64, error) {

@@ -29,6 +29,7 @@ type Action struct {
 	Limits
 	Jobs    [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
 	Control *Control    // stops and resumes it; nil: nobody does
+	Cgroups *Cgroups    // hold it to its memory and processes; nil: nothing does
 }
 
 // An Input is one directory below in, or a directory of numbered ones.

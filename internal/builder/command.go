@@ -23,6 +23,7 @@ type command struct {
 	env    []string
 	dir    string    // where it starts
 	files  []uintptr // its standard input, output and error, then those of a jobserver
+	cgroup int       // a file: the cgroup that it is started in; 0: the one that plx is in
 	marker string    // an entry of env that no other build has
 }
 
@@ -56,10 +57,16 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	if b.logStart, err = logSize(b.Log); err != nil {
 		return Usage{}, err
 	}
+	group, err := b.Cgroups.enter(b.Limits)
+	if err != nil {
+		return Usage{}, err
+	}
+	c.cgroup = group.fd()
 	u := Usage{Started: time.Now()}
 	p, err := start(c)
 	runtime.KeepAlive(b)
 	if err != nil {
+		group.leave()
 		return Usage{}, c.explain(err)
 	}
 	remove := b.Control.add(p)
@@ -71,6 +78,9 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	}
 	u.Stopped = time.Now()
 	end := p.reap(&u)
+	if err := group.leave(); err != nil {
+		end = err
+	}
 	if end == nil {
 		end = b.final()
 	}

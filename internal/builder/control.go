@@ -20,7 +20,17 @@ type Control struct {
 
 // Stop stops all commands, as ^Z does. Those that are started later are
 // stopped as well. Limits of time don't run on.
+//
+// It looks for processes several times: one that is about to run another
+// program, or to start a process, can be missed.
 func (c *Control) Stop() {
+	for nap := time.Millisecond; nap < longestNap; nap *= 2 {
+		c.stop()
+		time.Sleep(nap)
+	}
+}
+
+func (c *Control) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.since.IsZero() {

@@ -61,7 +61,7 @@ func TestControlStops(t *testing.T) {
 	a.Timeout = time.Minute
 	c, ended := runUnder(t, t.Context(), a)
 	c.Stop()
-	await(t, func() bool { return allIn(t, a, "T") })
+	await(t, func() bool { return allIn(t, a, "TD") }) // D is a shell whose child was stopped before it became another program
 	before := c.stoodStill()
 	await(t, func() bool { return c.stoodStill() > before })
 	if err := os.WriteFile(a.Dir+"/tmp/go", nil, 0o666); err != nil {

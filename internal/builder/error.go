@@ -38,12 +38,15 @@ func (e *TimeoutError) Error() string {
 // A LimitError says that a command was ended, or its result refused, since it
 // made more than it may.
 type LimitError struct {
-	Key  string // of the limit in a stage file: max-log, max-output
+	Key  string // of the limit in a stage file: max-log, max-output, or the resource memory
 	Most int64  // in bytes
 	Have int64  // how much there was when plx looked, in bytes
 }
 
 func (e *LimitError) Error() string {
+	if e.Key == maxMemory {
+		return fmt.Sprintf("command wanted more than its memory of %d bytes", e.Most)
+	}
 	what := "printed"
 	if e.Key == maxOutput {
 		what = "left in $out"

@@ -14,12 +14,15 @@ type Limits struct {
 	MaxSilent time.Duration // how long it may print nothing
 	MaxLog    int64         // how much it may add to its log, in bytes
 	MaxOutput int64         // how large out may be, in bytes
+	Memory    int64         // how much memory it may have, in bytes; with [Action].Cgroups
+	PIDs      int64         // how many processes and threads it may have; likewise
 }
 
 // The keys of limits in a stage file.
 const (
 	maxLog    = "max-log"
 	maxOutput = "max-output"
+	maxMemory = "memory"
 )
 
 const (

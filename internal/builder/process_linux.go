@@ -55,7 +55,7 @@ func (p *process) spawn(c command) error {
 		Dir:   c.dir,
 		Env:   c.env,
 		Files: c.files,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
 	})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plx/internal/builder"
+	"plx/internal/plan"
 	"plx/internal/store"
 )
 
@@ -259,6 +260,7 @@ func (t *task) command(dir string, run int, log *os.File) builder.Action {
 		Bin:     t.g.Bin,
 		Limits: builder.Limits{
 			Timeout: t.stage.Timeout, MaxSilent: t.stage.MaxSilent, MaxLog: t.stage.MaxLog, MaxOutput: t.stage.MaxOutput,
+			Memory: t.stage.Resources[plan.Memory], PIDs: t.stage.Resources[plan.PIDs],
 		},
 	}
 	if d.Script != "" {
