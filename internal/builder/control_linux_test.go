@@ -96,7 +96,7 @@ func TestControlStopsTime(t *testing.T) {
 
 // A command that is started while the others are stopped is stopped as well.
 func TestControlStopsTheNew(t *testing.T) {
-	a := newAction(t, `: > ready`)
+	a := newAction(t, `while ! [ -e "$TMPDIR/go" ]; do sleep 0.01; done`)
 	a.Control = new(Control)
 	a.Control.Stop()
 	ended := make(chan error, 1)
@@ -107,8 +107,15 @@ func TestControlStopsTheNew(t *testing.T) {
 	await(t, func() bool {
 		a.Control.mu.Lock()
 		defer a.Control.mu.Unlock()
-		return len(a.Control.running) == 1
+		if len(a.Control.running) == 0 {
+			return false
+		}
+		st, ok := readStat(a.Control.running[0].pid)
+		return ok && strings.ContainsRune("TD", rune(st.state))
 	})
+	if err := os.WriteFile(a.Dir+"/tmp/go", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	a.Control.Continue()
 	if err := <-ended; err != nil {
 		t.Error(err)
