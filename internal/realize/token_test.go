@@ -251,3 +251,31 @@ func TestPoolRotates(t *testing.T) {
 		t.Errorf("idle are %d and %d", a.idle, b.idle)
 	}
 }
+
+// TestPoolKeepsForTheFirst: small commands that come all the time, as soon as
+// there is room for one, don't keep a large one from its turn.
+func TestPoolKeepsForTheFirst(t *testing.T) {
+	p := newPool(4, nil)
+	enqueue := func(n int64) *lease {
+		l := &lease{pool: p, wants: map[string]int64{slots: n}, granted: make(chan struct{})}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.line = append(p.line, l)
+		p.grant()
+		return l
+	}
+	held := []*lease{enqueue(1), enqueue(1)}
+	large := enqueue(4)
+	for i := 0; !large.held; i++ {
+		if i == 10 {
+			t.Fatal("it was passed by ten")
+		}
+		if small := enqueue(1); small.held {
+			held = append(held, small)
+		}
+		if len(held) > 0 {
+			held[0].release()
+			held = held[1:]
+		}
+	}
+}
