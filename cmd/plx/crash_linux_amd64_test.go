@@ -35,7 +35,7 @@ type scenario struct {
 
 	// again reports whether the command may end like this when it is run again
 	// after one that was killed or failed; nil: only like one that was not.
-	again func(end ending) bool
+	again func(end outcome) bool
 }
 
 // scenarios are what is killed and made to fail: a row for each command that
@@ -74,7 +74,7 @@ var scenarios = []scenario{
 			p.must(t, "realize", "stage.toml", "sorted")
 		},
 		args:  []string{"gc"},
-		again: func(end ending) bool { return end.status == 0 }, // it prints what was left
+		again: func(end outcome) bool { return end.status == 0 }, // it prints what was left
 	},
 	{
 		name: "rm",
@@ -82,7 +82,7 @@ var scenarios = []scenario{
 			p.rref = strings.TrimSpace(p.must(t, "realize", "stage.toml", "sorted"))
 		},
 		args:  []string{"rm", "RREF"},
-		again: func(end ending) bool { return end.status == 0 || end.status == exitNotFound }, // it is gone
+		again: func(end outcome) bool { return end.status == 0 || end.status == exitNotFound }, // it is gone
 	},
 }
 
@@ -138,13 +138,13 @@ type project struct {
 	top      string // holds project, store and home
 	rref     string // stands for RREF in args
 
-	want  ending // of the command that nothing happens to
+	want  outcome // of the command that nothing happens to
 	world world  // after that and gc
 	lock  []string
 }
 
-// An ending is how a command ended.
-type ending struct {
+// An outcome is how a command ended.
+type outcome struct {
 	status         int // -1: by a signal
 	stdout, stderr string
 }
@@ -251,7 +251,7 @@ func (p *project) env() []string {
 }
 
 // run runs plx.
-func (p *project) run(t *testing.T, args ...string) ending {
+func (p *project) run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	cmd := exec.Command(p.plx, args...)
 	cmd.Dir, cmd.Env = p.dir(), p.env()
@@ -261,7 +261,7 @@ func (p *project) run(t *testing.T, args ...string) ending {
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return ending{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
 // must runs plx, which must succeed, and returns what it prints.
@@ -275,7 +275,7 @@ func (p *project) must(t *testing.T, args ...string) string {
 }
 
 // trace runs the scenario's command on what reset leaves.
-func (p *project) trace(t *testing.T, answer func(fileCall) answer) ending {
+func (p *project) trace(t *testing.T, answer func(fileCall) answer) outcome {
 	t.Helper()
 	p.reset(t)
 	var files [3]*os.File
@@ -294,7 +294,7 @@ func (p *project) trace(t *testing.T, answer func(fileCall) answer) ending {
 	if errors.Is(err, errForbidden) {
 		t.Skip(err)
 	}
-	end := ending{-1, readBack(t, files[1]), readBack(t, files[2])}
+	end := outcome{-1, readBack(t, files[1]), readBack(t, files[2])}
 	if err != nil {
 		t.Fatalf("plx %q: %v; stderr:\n%s", p.args(), err, end.stderr)
 	}

@@ -65,6 +65,7 @@ files   = { "a.csv" = "a" }
 outputs = { a = "a.csv" }
 
 [stage.train]
+tools   = ["sh"]
 inputs  = { data = "data" }
 config  = { n = "${n}" }
 outputs = { m = "m", log = { path = "log", volatile = true } }

@@ -89,9 +89,9 @@ func statusOf(err error) int {
 		return exitTimeout
 	case is[*realize.BuildError](err):
 		return exitBuild
-	case is[*usageError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
+	case is[*usageError](err), is[*realize.ResourceError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
 		return exitUsage
-	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
+	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*realize.ToolError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
 		return exitNotFound
 	case is[*store.DamageError](err), is[*store.PackError](err):
 		return exitDamage

@@ -34,6 +34,8 @@ func (p *progress) observe(e realize.Event) {
 		}
 	case realize.Refused:
 		p.say("%s: not adopted: %v: %v", name, e.Refs[0], e.Err)
+	case realize.Retrying:
+		p.say("%s%s: attempt %d failed: %s; trying again in %s", name, runText(e), e.Attempt, cause(e.Err), e.Wait)
 	case realize.Waiting:
 		by := e.Because
 		if by == "" {

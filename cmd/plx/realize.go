@@ -20,6 +20,7 @@ import (
 type realizeFlags struct {
 	params         []string
 	jobs           int
+	resources      []string
 	keepGoing      bool
 	dryRun         bool
 	rebuild        []string
@@ -57,6 +58,7 @@ default = true, or else those that no other stage depends on.`,
 	flags := cmd.Flags()
 	flags.IntVarP(&f.jobs, "jobs", "j", runtime.NumCPU(), "run `n` commands at once")
 	flags.Lookup("jobs").DefValue = "the number of cores" // whatever that is here
+	flags.StringArrayVar(&f.resources, "resource", nil, "there is so much of a resource that stages want: `name=number`, as in gpu=2 or memory=32GiB; may be repeated")
 	flags.BoolVarP(&f.keepGoing, "keep-going", "k", false, "after a failure, go on with what does not depend on it")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "run nothing: print what would be built, and why")
 	flags.StringArrayVar(&f.rebuild, "rebuild", nil, "make new results of `stage`, whatever is there; may be repeated")
@@ -101,6 +103,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 			return err
 		}
 	}
+	defer a.endWithReader()()
 	results, err := z.Realize(ctx, c)
 	p.summary()
 	if is[*signalError](err) {
@@ -139,14 +142,23 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	if err != nil {
 		return nil, err
 	}
+	resources, err := parseResources(f.resources, f.jobs)
+	if err != nil {
+		return nil, err
+	}
+	var groups *builder.Cgroups
+	if !f.dryRun {
+		groups = a.cgroups(c)
+	}
 	return &realize.Realizer{
 		Store:   s,
-		Run:     builder.Run,
+		Run:     a.runner(groups),
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
 		Options: realize.Options{
 			Jobs:           f.jobs,
+			Resources:      resources,
 			KeepGoing:      f.keepGoing,
 			AssertRealized: f.assertRealized,
 			Rebuild:        rebuild,
@@ -155,6 +167,14 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 			Origin:         origin(),
 		},
 	}, nil
+}
+
+// runner runs commands under the control of the signals that plx gets.
+func (a *app) runner(groups *builder.Cgroups) realize.Runner {
+	return func(ctx context.Context, action builder.Action) (builder.Usage, error) {
+		action.Control, action.Cgroups = a.control, groups
+		return builder.Run(ctx, action)
+	}
 }
 
 // rebuilds returns the derivations of the stages named by --rebuild.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"plx/internal/builder"
 	"plx/internal/store"
 )
 
@@ -24,12 +24,15 @@ type app struct {
 	storeDir string
 	quiet    bool
 	verbose  bool
+
+	control   *builder.Control     // of the commands that are run
+	interrupt func(syscall.Signal) // ends what is done, as the signal would
 }
 
 // run runs plx and returns its exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
-	ctx, stop := interruptible(context.Background())
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, control: new(builder.Control)}
+	ctx, stop := a.interruptible(context.Background())
 	defer stop()
 	root := a.rootCmd()
 	root.SetArgs(args)
@@ -129,28 +132,6 @@ func wrongArgs(cmd *cobra.Command, args []string) error {
 		return &usageError{fmt.Sprintf("%s: an argument is missing; usage: %s", name, cmd.UseLine())}
 	}
 	return &usageError{fmt.Sprintf("%s: these arguments don't fit: %q; usage: %s", name, args, cmd.UseLine())}
-}
-
-// A signalError is the cause of a context that a signal ended.
-type signalError struct{ signal syscall.Signal }
-
-func (e *signalError) Error() string { return e.signal.String() }
-
-// interruptible returns a context that ^C, SIGTERM and a closed terminal end.
-func interruptible(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		if s, ok := <-signals; ok {
-			cancel(&signalError{s.(syscall.Signal)})
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		cancel(nil)
-	}
 }
 
 // openStore returns the store that the flag or the environment names.

@@ -77,6 +77,8 @@ func (a *app) showDerivation(s *store.Store, ref store.DRef, asJSON bool) error 
 	for _, k := range slices.Sorted(maps.Keys(d.Env)) {
 		l.add("env "+k, d.Env[k])
 	}
+	l.list("tools", d.Tools)
+	l.list("carry", d.Carry)
 	if err := l.source(s, d.Source); err != nil {
 		return err
 	}
@@ -233,6 +235,12 @@ func (a *app) showRealization(s *store.Store, ref store.RRef, asJSON bool) error
 	l.add("CPU", fmt.Sprintf("%.2f s user, %.2f s system", doc.User, doc.System))
 	l.add("memory", size(doc.MaxRSS))
 	l.add("by", doc.By+" on "+doc.Host+" with plx "+doc.Version)
+	for _, k := range slices.Sorted(maps.Keys(doc.Tools)) {
+		l.add("tool "+k, doc.Tools[k].Path+" (blake3 "+doc.Tools[k].BLAKE3+")")
+	}
+	if doc.Carried {
+		l.add("carried", "it went on from what an earlier attempt had left")
+	}
 	if doc.Adopted != "" {
 		l.add("adopted from", doc.Adopted)
 	}
@@ -259,8 +267,15 @@ type realizationJSON struct {
 	By       string              `json:"by"`
 	Version  string              `json:"version"`
 	Sandbox  string              `json:"sandbox"`
+	Tools    map[string]toolJSON `json:"tools"`
+	Carried  bool                `json:"carried"`
 	Adopted  string              `json:"adopted,omitempty"`
 	Volatile []string            `json:"volatile"`
+}
+
+type toolJSON struct {
+	Path   string `json:"path"`
+	BLAKE3 string `json:"blake3"`
 }
 
 func newRealizationJSON(s *store.Store, r store.Realization) realizationJSON {
@@ -269,10 +284,14 @@ func newRealizationJSON(s *store.Store, r store.Realization) realizationJSON {
 		Context: make(map[string][]string, len(r.Context)), Action: r.Action.String(), Run: r.Run,
 		Made: r.Made.UTC(), Started: r.Started, Stopped: r.Stopped,
 		User: r.User.Seconds(), System: r.System.Seconds(), MaxRSS: r.MaxRSS,
-		Host: r.Host, By: r.By, Version: r.Version, Sandbox: r.Sandbox, Volatile: append([]string{}, r.Volatile...),
+		Host: r.Host, By: r.By, Version: r.Version, Sandbox: r.Sandbox,
+		Tools: make(map[string]toolJSON, len(r.Tools)), Carried: r.Carried, Volatile: append([]string{}, r.Volatile...),
 	}
 	for name, refs := range r.Context {
 		doc.Context[name] = texts(refs)
+	}
+	for name, tool := range r.Tools {
+		doc.Tools[name] = toolJSON{tool.Path, tool.Digest.String()}
 	}
 	if !r.Adopted.IsZero() {
 		doc.Adopted = r.Adopted.String()

@@ -17,6 +17,7 @@ type Action struct {
 	Source  string            // a directory whose files are copied to src; empty: none
 	Inputs  map[string]Input  // by the names of their variables
 	Outputs map[string]string // name → path below out, slash-separated; one that a Result lacks has no path
+	Carry   string            // a directory whose content is shown in carry; empty: nothing is
 	Result  string            // for a check: a finished result, laid in out read-only; empty: out is empty and writable
 	Config  map[string]any    // of string, bool, int64, float64, [fmt.Stringer] (dates), []any and map[string]any
 	Env     map[string]string // what the stage sets, and what it lets pass
@@ -24,8 +25,11 @@ type Action struct {
 	Run     int               // $PLX_RUN, from 1
 	Log     *os.File          // gets what the command prints; nil: nothing does
 	Bin     string            // a directory put last on PATH; empty: none
-	Timeout time.Duration     // how long the command may take; 0: as long as it likes
 	Grace   time.Duration     // how long it has between TERM and KILL; 0: 5 s
+	Limits
+	Jobs    [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
+	Control *Control    // stops and resumes it; nil: nobody does
+	Cgroups *Cgroups    // hold it to its memory and processes; nil: nothing does
 }
 
 // An Input is one directory below in, or a directory of numbered ones.
@@ -58,8 +62,8 @@ const defaultGrace = 5 * time.Second
 // Run lays the build directory, runs the command in it, and returns once no
 // process of it is left. The directory stays, whatever comes of it.
 //
-// The error is an [ExitError] if the command fails and a [TimeoutError] if it
-// takes too long. If ctx ends first, the error wraps ctx's own and its cause.
+// The error is an [ExitError] if the command fails, a [TimeoutError] if it
+// takes too long, and a [LimitError] if it makes too much. If ctx ends first, the error wraps ctx's own and its cause.
 // Usage is zero if the command was not started.
 func Run(ctx context.Context, a Action) (Usage, error) {
 	dir, err := filepath.Abs(a.Dir)
@@ -70,7 +74,7 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 	if a.Grace == 0 {
 		a.Grace = defaultGrace
 	}
-	b := build{a}
+	b := build{Action: a}
 	if err := b.check(); err != nil {
 		return Usage{}, err
 	}
@@ -85,7 +89,10 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 }
 
 // A build is an action with its directory absolute.
-type build struct{ Action }
+type build struct {
+	Action
+	logStart int64 // size of the log when the command was started, in bytes
+}
 
 func (b build) src() string         { return b.Dir + "/src" }
 func (b build) in() string          { return b.Dir + "/in" }

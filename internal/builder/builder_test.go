@@ -269,7 +269,7 @@ func TestUnderShell(t *testing.T) {
 		path:  "/bin/sh",
 		argv:  []string{"sh", "-c", `umask; for a; do echo "[$a]"; done; exit 3`, "x", "a b", "", `"'$c`},
 		dir:   t.TempDir(),
-		files: [3]uintptr{a.Log.Fd(), a.Log.Fd(), a.Log.Fd()},
+		files: []uintptr{a.Log.Fd(), a.Log.Fd(), a.Log.Fd()},
 	}.underShell()
 	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{Files: c.files[:]})
 	if err != nil {

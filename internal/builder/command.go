@@ -21,9 +21,10 @@ type command struct {
 	path   string // of the program
 	argv   []string
 	env    []string
-	dir    string     // where it starts
-	files  [3]uintptr // its standard input, output and error
-	marker string     // an entry of env that no other build has
+	dir    string    // where it starts
+	files  []uintptr // its standard input, output and error, then those of a jobserver
+	cgroup int       // a file: the cgroup that it is started in; 0: the one that plx is in
+	marker string    // an entry of env that no other build has
 }
 
 // run starts the command in the build directory, and returns when none of its
@@ -50,22 +51,51 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		argv:   b.Argv,
 		env:    env.list(),
 		dir:    b.src(),
-		files:  [3]uintptr{uintptr(null), log, log},
+		files:  append([]uintptr{uintptr(null), log, log}, b.jobFiles()...),
 		marker: "PLX_BUILD=" + b.description(),
 	}
+	if b.logStart, err = logSize(b.Log); err != nil {
+		return Usage{}, err
+	}
+	group, err := b.Cgroups.enter(b.Limits)
+	if err != nil {
+		return Usage{}, err
+	}
+	c.cgroup = group.fd()
 	u := Usage{Started: time.Now()}
 	p, err := start(c)
-	runtime.KeepAlive(b.Log)
+	runtime.KeepAlive(b)
 	if err != nil {
+		group.leave()
 		return Usage{}, c.explain(err)
 	}
-	early := p.supervise(ctx, b.Timeout, b.Grace)
-	if err := p.sweep(); err != nil {
+	remove := b.Control.add(p)
+	early := b.supervise(ctx, p)
+	err = p.sweep()
+	remove()
+	if err != nil {
 		return u, errors.Join(early, err)
 	}
 	u.Stopped = time.Now()
 	end := p.reap(&u)
+	if err := group.leave(); err != nil {
+		end = err
+	}
+	if end == nil {
+		end = b.final()
+	}
+	if err := b.cutLog(); err != nil {
+		return u, errors.Join(early, end, err)
+	}
 	return u, cmp.Or(early, end)
+}
+
+// jobFiles returns what the command gets of a jobserver.
+func (b build) jobFiles() []uintptr {
+	if b.Jobs[0] == nil {
+		return nil
+	}
+	return []uintptr{b.Jobs[0].Fd(), b.Jobs[1].Fd()}
 }
 
 // find returns the path of the program that the command's first word names,

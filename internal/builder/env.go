@@ -2,7 +2,8 @@ package builder
 
 // This file is the environment of a command: these variables, and no other.
 //
-//   - PATH, HOME, TMPDIR, LANG, TZ and SOURCE_DATE_EPOCH, which env may replace.
+//   - PATH, HOME, TMPDIR, LANG, TZ, SOURCE_DATE_EPOCH and MAKEFLAGS, which env
+//     may replace.
 //   - env itself.
 //   - $x for each input, and $x_y for each output y of a single input x.
 //   - one for each output, and for each config value but arrays and tables.
@@ -107,8 +108,15 @@ func (b build) setOwn(e *environ) {
 	}
 }
 
+// jobserverFlags tell make where its jobserver is: in the files that follow the
+// standard ones. How many jobs there are stands nowhere.
+const jobserverFlags = " -j --jobserver-auth=3,4"
+
 // setDefaults adds what a stage may replace by env.
 func (b build) setDefaults(e *environ) {
+	if _, set := b.Env["MAKEFLAGS"]; b.Jobs[0] != nil && !set {
+		e.set("plx", "MAKEFLAGS", jobserverFlags)
+	}
 	for name, value := range map[string]string{
 		"PATH":              DefaultPath,
 		"HOME":              b.tmp(),

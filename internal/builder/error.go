@@ -21,12 +21,38 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("command exited with status %d", e.Status)
 }
 
-// A TimeoutError says that a command was ended since it took too long.
+// A TimeoutError says that a command was ended since it took too long, or
+// printed nothing for too long.
 type TimeoutError struct {
-	After time.Duration // what it was given
+	After  time.Duration // what it was given
+	Silent bool          // it printed nothing for so long
 }
 
-func (e *TimeoutError) Error() string { return fmt.Sprintf("command timed out after %v", e.After) }
+func (e *TimeoutError) Error() string {
+	if e.Silent {
+		return fmt.Sprintf("command printed nothing for %v, which is its max-silent", e.After)
+	}
+	return fmt.Sprintf("command timed out after %v", e.After)
+}
+
+// A LimitError says that a command was ended, or its result refused, since it
+// made more than it may.
+type LimitError struct {
+	Key  string // of the limit in a stage file: max-log, max-output, or the resource memory
+	Most int64  // in bytes
+	Have int64  // how much there was when plx looked, in bytes
+}
+
+func (e *LimitError) Error() string {
+	if e.Key == maxMemory {
+		return fmt.Sprintf("command wanted more than its memory of %d bytes", e.Most)
+	}
+	what := "printed"
+	if e.Key == maxOutput {
+		what = "left in $out"
+	}
+	return fmt.Sprintf("command %s %d bytes, which is more than its %s of %d", what, e.Have, e.Key, e.Most)
+}
 
 // exitError returns what the end of a command means: nil if it went well.
 func exitError(status syscall.WaitStatus) error {

@@ -25,16 +25,14 @@ func (b build) lay(ctx context.Context) error {
 		return fmt.Errorf("build directory: %w", err)
 	}
 	c := &copier{ctx: ctx}
-	steps := []func(*copier) error{b.laySource, b.layInputs, b.layOut}
+	steps := []func(*copier) error{b.laySource, b.layInputs, b.layOut, b.layCarry}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{b.tmp(), b.carry()} {
-		if err := makeDir(dir, ours.dir); err != nil {
-			return err
-		}
+	if err := makeDir(b.tmp(), ours.dir); err != nil {
+		return err
 	}
 	return writeFile(b.description(), description, theirs.file)
 }
@@ -143,6 +141,17 @@ func (b build) layOut(c *copier) error {
 		if err := makeDir(b.out()+"/"+dir, ours.dir); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// layCarry shows what an earlier attempt has left, read-only.
+func (b build) layCarry(c *copier) error {
+	if b.Carry == "" {
+		return makeDir(b.carry(), ours.dir)
+	}
+	if err := c.dir(b.carry(), b.Carry, theirs); err != nil {
+		return fmt.Errorf("carry: %w", err)
 	}
 	return nil
 }

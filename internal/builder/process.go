@@ -14,23 +14,29 @@ import (
 // Each system has its own start, targets and reap.
 
 // supervise waits until the process exits, or ends it with all that belongs to
-// it since the context is done or the timeout over. The error says which.
-func (p *process) supervise(ctx context.Context, timeout, grace time.Duration) error {
-	var late <-chan time.Time
-	if timeout > 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		late = t.C
+// it since the context is done or a limit passed. The error says which.
+func (b build) supervise(ctx context.Context, p *process) error {
+	w, err := b.watch()
+	if err != nil {
+		p.terminate(b.Grace, b.Control.hurried())
+		return err
 	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-ctx.Done():
-		p.terminate(grace)
-		return interrupted(ctx)
-	case <-late:
-		p.terminate(grace)
-		return &TimeoutError{timeout}
+	next := time.NewTimer(w.pause())
+	defer next.Stop()
+	for {
+		select {
+		case <-p.exited:
+			return nil
+		case <-ctx.Done():
+			p.terminate(b.Grace, b.Control.hurried())
+			return interrupted(ctx)
+		case <-next.C:
+			if err := w.look(); err != nil {
+				p.terminate(b.Grace, b.Control.hurried())
+				return err
+			}
+			next.Reset(w.pause())
+		}
 	}
 }
 
@@ -42,7 +48,9 @@ const longestNap = 100 * time.Millisecond
 // have, or when the grace is over. It doesn't stop at the first of them: a
 // shell follows TERM at once, while the program that it runs may be writing
 // its checkpoint.
-func (p *process) terminate(grace time.Duration) {
+//
+// It returns at once when hurry is closed.
+func (p *process) terminate(grace time.Duration, hurry <-chan struct{}) {
 	p.signal(syscall.SIGTERM)
 	p.signal(syscall.SIGCONT) // one that is stopped gets TERM only now
 	over := time.Now().Add(grace)
@@ -51,7 +59,11 @@ func (p *process) terminate(grace time.Duration) {
 		if left <= 0 {
 			return
 		}
-		time.Sleep(min(nap, left))
+		select {
+		case <-hurry:
+			return
+		case <-time.After(min(nap, left)):
+		}
 	}
 }
 

@@ -54,8 +54,8 @@ func (p *process) spawn(c command) error {
 	p.pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
-		Files: c.files[:],
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		Files: c.files,
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
 	})
 	return err
 }

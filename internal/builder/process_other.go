@@ -26,7 +26,7 @@ func start(c command) (*process, error) {
 	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
-		Files: c.files[:],
+		Files: c.files,
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

@@ -19,7 +19,8 @@ type attributes struct {
 	maxRuns int
 	match   match.Matcher
 	matchAt *node // nil: nothing sets it
-	timeout time.Duration
+	limits  Limits
+	tools   []string
 }
 
 // builtin is what a stage has that neither it nor [defaults] sets.
@@ -60,8 +61,9 @@ func (p *problems) readAttributes(table *node, base attributes) attributes {
 			a.match = *m
 		}
 	}
-	if n := table.get("timeout"); n != nil {
-		a.timeout = p.duration(n)
+	p.readLimits(table, &a.limits)
+	if n := table.get("tools"); n != nil {
+		a.tools = p.readTools(n)
 	}
 	return a
 }

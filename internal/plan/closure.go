@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"plx/internal/match"
 	"plx/internal/store"
@@ -22,9 +21,9 @@ type Stage struct {
 	Match       match.Matcher // its own, or the default
 	Runs        int           // how many to make at once; at least 1
 	MaxRuns     int           // how many to make at most; 0: not set
-	Timeout     time.Duration // of one run; 0: none
 	PassEnv     []string      // variables that a command inherits
 	Description string
+	Limits
 }
 
 // An Edge is an input of a stage. What it shows is in the derivation.

@@ -220,7 +220,7 @@ func sameClosure(t *testing.T, got, want *Closure) {
 	}
 	for i, g := range got.Stages() {
 		w := want.Stages()[i]
-		if g.Ref != w.Ref || g.Runs != w.Runs || g.MaxRuns != w.MaxRuns || g.Timeout != w.Timeout ||
+		if g.Ref != w.Ref || g.Runs != w.Runs || g.MaxRuns != w.MaxRuns || !reflect.DeepEqual(g.Limits, w.Limits) ||
 			!reflect.DeepEqual(g.PassEnv, w.PassEnv) || g.Description != w.Description || len(g.Inputs) != len(w.Inputs) {
 			t.Errorf("got %+v, want %+v", g, w)
 		}
@@ -348,6 +348,7 @@ func TestDamagedRecords(t *testing.T) {
 	for _, change := range [][2]string{
 		{"{", ""}, {"plan 1", "plan 2"}, {"dref:", ""}, {`"runs": 1`, `"runs": 0`}, {`"x"` + "\n\t]", `"y"` + "\n\t]"},
 		{`"stage.toml"`, `"../stage.toml"`}, {`"stages": [`, `"stages": [], "s": [`}, {`"runs": 1`, `"runs": 1, "timeout": "x"`},
+		{`"runs": 1`, `"runs": 1, "max_silent": "-1s"`}, {`"runs": 1`, `"runs": 1, "retries": -1`}, {`"runs": 1`, `"runs": 1, "resources": {"gpu": 0}`},
 	} {
 		wrong := strings.Replace(string(right), change[0], change[1], 1)
 		if wrong == string(right) {

@@ -208,7 +208,7 @@ func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error
 	drv := store.Derivation{
 		Name: s.at.key, Kind: store.ActionImport,
 		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
-		Config: s.config, Env: s.env, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
+		Config: s.config, Env: s.env, Tools: s.tools, Carry: s.carry, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
 		Match: s.canonicalMatch(), Fetch: s.fetch, Always: s.always,
 	}
 	switch s.action {
@@ -227,7 +227,7 @@ func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error
 	}
 	return &Stage{
 		Name: s.name, Ref: ref, Derivation: drv, Match: s.match, Runs: s.runs, MaxRuns: s.maxRuns,
-		Timeout: s.timeout, PassEnv: s.passEnv, Description: s.description,
+		Limits: s.limits, PassEnv: s.passEnv, Description: s.description,
 	}, nil
 }
 

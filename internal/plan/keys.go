@@ -18,18 +18,21 @@ var fileKeys = keys{
 }
 
 var defaultsKeys = keys{
-	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
-	"tools": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true,
+	"timeout": true, "max-silent": true, "max-log": true, "max-output": true, "retries": true, "resources": true, "tools": true,
+	"network": false, "sandbox": false,
 }
 
 var stageKeys = keys{
 	"run": true, "fetch": true, "files": true, "import": true,
 	"inputs": true, "config": true, "outputs": true, "metrics": true, "src": true, "check": true,
-	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
+	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true,
+	"timeout": true, "max-silent": true, "max-log": true, "max-output": true, "retries": true, "resources": true,
+	"tools": true, "carry": true,
 	"description": true, "default": true, "always": true, "group": true,
 	"matrix": true, "exclude": true, "include": true,
 	"extends": true, "without": true,
-	"tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"network": false, "sandbox": false,
 }
 
 // groupKeys are the keys that mean something in a group.
@@ -50,7 +53,8 @@ var fetchKeys = keys{
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.
-var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include"}
+var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include",
+	"max-silent", "max-log", "max-output", "retries", "resources", "tools", "carry"}
 
 // scriptKeys are the keys of a stage that say something about any process.
 var scriptKeys = []string{"env", "passenv", "timeout"}

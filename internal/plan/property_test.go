@@ -46,6 +46,13 @@ passenv = ["C"]
 runs = 10
 max-runs = 20
 timeout = "90s"
+max-silent = "10m"
+max-log = "10MiB"
+max-output = "20GB"
+retries = 2
+resources = { cpus = 2, memory = "4GiB", gpu = 1 }
+tools = ["python3", "/usr/bin/env"]
+carry = ["ckpt", "state/last"]
 match = { some = 2 }
 run = ["sh", "-c", "echo"]
 check = "true"
@@ -65,7 +72,8 @@ default = true
 `
 
 // unhashed are the keys of a stage that are no part of a DRef.
-var unhashed = []string{"description", "default", "timeout", "runs", "max-runs", "passenv"}
+var unhashed = []string{"description", "default", "timeout", "runs", "max-runs", "passenv",
+	"max-silent", "max-log", "max-output", "retries", "resources"}
 
 // refs returns the references of all stages by their names.
 func refs(t *testing.T, text string) (map[string]store.DRef, error) {

@@ -89,11 +89,11 @@ type recordFile struct {
 }
 
 type recordStage struct {
-	Name        string   `json:"name"`
-	DRef        string   `json:"dref"`
-	Runs        int      `json:"runs"`
-	MaxRuns     int      `json:"max_runs,omitempty"`
-	Timeout     string   `json:"timeout,omitempty"`
+	Name    string `json:"name"`
+	DRef    string `json:"dref"`
+	Runs    int    `json:"runs"`
+	MaxRuns int    `json:"max_runs,omitempty"`
+	recordLimits
 	PassEnv     []string `json:"passenv,omitempty"`
 	Description string   `json:"description,omitempty"`
 
@@ -162,10 +162,7 @@ func (c *Closure) encode() ([]byte, error) {
 		file.Params = map[string]string{}
 	}
 	for i, s := range c.stages {
-		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, "", s.PassEnv, s.Description, setOrders(s)}
-		if s.Timeout > 0 {
-			file.Stages[i].Timeout = s.Timeout.String()
-		}
+		file.Stages[i] = recordStage{s.Name, s.Ref.String(), s.Runs, s.MaxRuns, s.Limits.record(), s.PassEnv, s.Description, setOrders(s)}
 	}
 	for i, s := range c.targets {
 		file.TargetStages[i] = s.Name
@@ -358,13 +355,9 @@ func (r recordStage) set(s *Stage) error {
 			}
 		}
 	}
-	if r.Timeout == "" {
-		return nil
+	var err error
+	if s.Limits, err = r.limits(); err != nil {
+		return fmt.Errorf("%v: %w", s.Ref, err)
 	}
-	timeout, err := time.ParseDuration(r.Timeout)
-	if err != nil || timeout < 0 {
-		return fmt.Errorf("timeout %q of %v is no length of time", r.Timeout, s.Ref)
-	}
-	s.Timeout = timeout
 	return nil
 }

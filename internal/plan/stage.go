@@ -27,6 +27,7 @@ type stage struct {
 	check       string
 	description string
 	always      bool
+	carry       []string
 	isDefault   *bool // nil: it doesn't say
 
 	// Of a point of a sweep.
@@ -76,6 +77,7 @@ func (p *problems) readStage(n *node, defaults attributes) *stage {
 		slices.Sort(s.metrics)
 	}
 	s.description = p.text(n.get("description"))
+	s.carry = p.readCarry(s.at.get("carry"))
 	s.always, _ = as[bool](p, n.get("always"), "true or false")
 	p.readDefault(s)
 	p.readOwn(s, defaults)
@@ -97,6 +99,7 @@ func (p *problems) readOwn(s *stage, defaults attributes) {
 	}
 	if s.action != "run" {
 		base.runs, base.maxRuns, base.match, base.matchAt = 1, 0, match.Default(), nil
+		base.limits, base.tools = Limits{Timeout: base.limits.Timeout}, nil
 	}
 	s.attributes = p.readAttributes(s.at, base)
 	if s.at.get("match") != nil && len(s.match.Exact()) > 0 {

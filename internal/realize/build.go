@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plx/internal/builder"
+	"plx/internal/plan"
 	"plx/internal/store"
 )
 
@@ -50,12 +51,16 @@ func (t *task) runAll(ctx context.Context, runs []int, claimed bool) (fresh int,
 		errs []error
 	)
 	for _, run := range runs {
-		if !t.g.acquire(ctx) {
+		l, err := t.acquire(ctx)
+		if err != nil {
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
 			break
 		}
 		wg.Go(func() {
-			defer t.g.release()
-			existed, err := t.build(ctx, run, claimed)
+			defer l.release()
+			existed, err := t.build(ctx, l, run, claimed)
 			mu.Lock()
 			defer mu.Unlock()
 			t.built++
@@ -124,7 +129,7 @@ func (t *task) importSource(ctx context.Context) (fresh int, err error) {
 		return 0, err
 	}
 	if err := t.examine(ctx, m, nil, t.g.Store.TreePath(d.Source), nil); err != nil {
-		return 0, t.failed(0, nil, err)
+		return 0, t.failed(0, 1, nil, err)
 	}
 	r, err := t.g.Store.Import(t.stage.Ref, t.context, d.Source, o)
 	if err != nil {
@@ -136,22 +141,6 @@ func (t *task) importSource(ctx context.Context) (fresh int, err error) {
 	return 1, nil
 }
 
-// acquire waits until another command may run, or ctx ends.
-func (g *graph) acquire(ctx context.Context) bool {
-	select {
-	case g.running <- struct{}{}:
-	case <-ctx.Done():
-		return false
-	}
-	if ctx.Err() != nil {
-		g.release()
-		return false
-	}
-	return true
-}
-
-func (g *graph) release() { <-g.running }
-
 // run runs a command, beside which gc may run.
 func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error) {
 	if err := g.Store.Release(); err != nil {
@@ -161,21 +150,28 @@ func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error
 }
 
 // build is steps 4 to 6 for one run.
-func (t *task) build(ctx context.Context, run int, claimed bool) (existed bool, err error) {
+func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (existed bool, err error) {
 	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
 	st, err := t.g.Store.Stage()
 	if err != nil {
 		return false, err
 	}
 	defer st.Abort()
+	try := &try{task: t, st: st, lease: l, run: run, claimed: claimed}
+	if err := try.carry(ctx); err != nil {
+		return false, err
+	}
 	started := time.Now()
-	r, existed, err := t.make(ctx, st, run, claimed)
+	r, existed, err := try.attempts(ctx)
+	if kept := try.release(err == nil); kept != nil {
+		err = errors.Join(err, kept)
+	}
 	e := Event{Kind: Built, Stage: t.stage, Run: run, Refs: []store.RRef{r.Ref}, Elapsed: time.Since(started)}
 	switch {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case isFailure(err):
-		err = t.failed(run, st, err)
+		err = t.failed(run, try.attempt, st, err)
 		e.Kind, e.Err, e.Refs = Failed, err, nil
 	case err != nil: // the store's, or the machine's
 		err = fmt.Errorf("build %v: %w", t.stage.Ref, err)
@@ -203,33 +199,37 @@ func isFailure(err error) bool {
 		check   *CheckError
 		differs *DiffersError
 		timeout *builder.TimeoutError
+		limit   *builder.LimitError
 		fetch   *FetchError
 	)
 	return errors.As(err, &fetch) || errors.As(err, &run) || errors.As(err, &tree) || errors.As(err, &promise) ||
-		errors.As(err, &check) || errors.As(err, &differs) || errors.As(err, &timeout)
+		errors.As(err, &check) || errors.As(err, &differs) || errors.As(err, &timeout) ||
+		errors.As(err, &limit)
 }
 
 // make runs the command, holds the result to the promises and the check, and
 // commits it.
-func (t *task) make(ctx context.Context, st *store.Staging, run int, claimed bool) (store.Realization, bool, error) {
-	d := t.stage.Derivation
-	log, err := os.Create(st.LogPath())
-	if err != nil {
-		return store.Realization{}, false, err
+func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
+	command := t.command(t.st.Dir(), t.run, t.log)
+	command.Carry = t.carriedDir()
+	if j, err := newJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
+		defer j.close()
+		command.Jobs = j.ends()
 	}
-	defer log.Close()
-	usage, err := t.g.run(ctx, t.command(st.Dir(), run, log))
+	usage, err := t.g.run(ctx, command)
 	if err != nil {
 		return store.Realization{}, false, &BuildError{Err: err}
 	}
-	m, err := st.Freeze(d.VolatilePaths())
+	m, err := t.st.Freeze(t.stage.Derivation.VolatilePaths())
 	if err != nil {
 		return store.Realization{}, false, err
 	}
-	if err := t.examine(ctx, m, st.Volatile(), st.Out(), log); err != nil {
+	if err := t.examine(ctx, m, t.st.Volatile(), t.st.Out(), t.log); err != nil {
 		return store.Realization{}, false, err
 	}
-	return t.commit(st, m, t.origin(run, usage), claimed)
+	o := t.origin(t.run, usage)
+	o.Carried = command.Carry != ""
+	return t.commit(t.st, m, o, t.claimed)
 }
 
 // commit is step 6: the result becomes a candidate. Runs of one task commit one
@@ -266,7 +266,10 @@ func (t *task) command(dir string, run int, log *os.File) builder.Action {
 		Run:     run,
 		Log:     log,
 		Bin:     t.g.Bin,
-		Timeout: t.stage.Timeout,
+		Limits: builder.Limits{
+			Timeout: t.stage.Timeout, MaxSilent: t.stage.MaxSilent, MaxLog: t.stage.MaxLog, MaxOutput: t.stage.MaxOutput,
+			Memory: t.stage.Resources[plan.Memory], PIDs: t.stage.Resources[plan.PIDs],
+		},
 	}
 	if d.Script != "" {
 		a.Argv = append(slices.Clone(d.Shell), "-c", d.Script)
@@ -294,7 +297,7 @@ func (t *task) env() map[string]string {
 
 func (t *task) origin(run int, u builder.Usage) store.Origin {
 	o := t.g.Origin
-	o.Action, o.Run = t.key, run
+	o.Action, o.Run, o.Tools = t.key, run, t.tools
 	o.Started, o.Stopped = u.Started, u.Stopped
 	o.User, o.System, o.MaxRSS = u.User, u.System, u.MaxRSS
 	return o
@@ -315,12 +318,12 @@ const tailLines = 20
 
 // failed keeps what is there for a person to look at, of the first run that
 // fails. st is nil where nothing was run.
-func (t *task) failed(run int, st *store.Staging, cause error) error {
+func (t *task) failed(run, tries int, st *store.Staging, cause error) error {
 	var command *BuildError
 	if errors.As(cause, &command) {
 		cause = command.Err
 	}
-	e := &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Run: run, Err: cause}
+	e := &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Run: run, Tries: tries, Err: cause}
 	if st == nil || !t.keeps.CompareAndSwap(false, true) {
 		return e
 	}

@@ -42,6 +42,9 @@ type Manifests interface {
 func (z *Realizer) DryRun(ctx context.Context, c *plan.Closure, sources Manifests) ([]Forecast, error) {
 	g := z.graph(c)
 	g.AssertRealized = true // scores are not made either
+	if err := g.findTools(ctx); err != nil {
+		return nil, err
+	}
 	h := &history{store: z.Store, manifests: sources}
 	forecasts := make([]Forecast, len(g.order))
 	for i, n := range g.order {

@@ -13,6 +13,7 @@ type BuildError struct {
 	Stage string
 	Ref   store.DRef
 	Run   int
+	Tries int      // how many attempts there were, if more than one is allowed
 	Also  []int    // other runs of the round that failed
 	Err   error    // wrapped: what failed
 	Kept  string   // the build directory, kept
@@ -20,7 +21,12 @@ type BuildError struct {
 	Tail  []string // the last lines of the log
 }
 
-func (e *BuildError) Error() string { return fmt.Sprintf("build %v: %v", e.Ref, e.Err) }
+func (e *BuildError) Error() string {
+	if e.Tries > 1 {
+		return fmt.Sprintf("build %v: %v (the last of %d attempts)", e.Ref, e.Err, e.Tries)
+	}
+	return fmt.Sprintf("build %v: %v", e.Ref, e.Err)
+}
 
 func (e *BuildError) Unwrap() error { return e.Err }
 

@@ -15,6 +15,7 @@ const (
 	Reused   EventKind = "reused"   // what is there satisfies its matchers
 	Adopted  EventKind = "adopted"  // a result of another derivation or context is its own now
 	Refused  EventKind = "refused"  // a result could be adopted but for Err
+	Retrying EventKind = "retrying" // an attempt at a run has failed for Err, and another follows after Wait
 	Waiting  EventKind = "waiting"  // another build of the same action is under way
 	Building EventKind = "building" // a command starts
 	Fetching EventKind = "fetching" // a download has come further, or stops
@@ -33,7 +34,9 @@ type Event struct {
 	Run     int           // for builds: the number of the run, from 1
 	Elapsed time.Duration // for Built, Repeated and Failed
 	Because string        // for Skipped: the stage that failed; for Waiting: who is waited for, if that is known
-	Err     error         // for Refused, Failed and Warned
+	Err     error         // for Refused, Retrying, Failed and Warned
+	Attempt int           // for Retrying: the number of the one that failed, from 1
+	Wait    time.Duration // for Retrying
 
 	Download Download // for Fetching
 }

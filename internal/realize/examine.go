@@ -109,7 +109,7 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 		Env:     t.stage.Derivation.Env,
 		Log:     log,
 		Bin:     t.g.Bin,
-		Timeout: t.stage.Timeout,
+		Limits:  builder.Limits{Timeout: t.stage.Timeout},
 	})
 	return err
 }

@@ -96,6 +96,7 @@ func (h *history) differences(t *task, a ancestor) []string {
 	lines = append(lines, tableDifferences("fetch.", fetchTable(old.Fetch), fetchTable(new.Fetch))...)
 	lines = append(lines, tableDifferences("config.", old.Config, new.Config)...)
 	lines = append(lines, tableDifferences("env.", anyTable(old.Env), anyTable(new.Env))...)
+	lines = append(lines, toolDifferences(a.result.Tools, t.tools)...)
 	lines = append(lines, tableDifferences("outputs.", outputTable(old.Outputs), outputTable(new.Outputs))...)
 	lines = append(lines, h.sourceDifferences(old.Source, new.Source)...)
 	lines = append(lines, h.inputDifferences(t, a)...)
@@ -104,6 +105,26 @@ func (h *history) differences(t *task, a ancestor) []string {
 	}
 	if lines == nil {
 		lines = append(lines, "the platform or PATH changed")
+	}
+	return lines
+}
+
+// toolDifferences compares the programs that stages name.
+func toolDifferences(old, new map[string]store.Tool) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(new)) {
+		was, there := old[name]
+		switch {
+		case !there:
+			lines = append(lines, "tool "+name+" added")
+		case was.Digest != new[name].Digest:
+			lines = append(lines, "tool "+name+" changed: "+new[name].Path)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if _, there := new[name]; !there {
+			lines = append(lines, "tool "+name+" removed")
+		}
 	}
 	return lines
 }

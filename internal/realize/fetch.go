@@ -38,10 +38,11 @@ func (e *FetchError) Unwrap() error { return e.Err }
 
 // fetch is a round of a fetch: there is one result, so one is made.
 func (t *task) fetch(ctx context.Context) (fresh int, err error) {
-	if !t.g.acquire(ctx) {
-		return 0, context.Cause(ctx)
+	l, err := t.acquire(ctx)
+	if err != nil {
+		return 0, err
 	}
-	defer t.g.release()
+	defer l.release()
 	t.g.observe(Event{Kind: Building, Stage: t.stage})
 	started := time.Now()
 	r, existed, err := t.download(ctx, started)
@@ -51,7 +52,7 @@ func (t *task) fetch(ctx context.Context) (fresh int, err error) {
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
 	case isFailure(err):
-		err = t.failed(0, nil, err)
+		err = t.failed(0, 1, nil, err)
 		e.Kind, e.Err, e.Refs = Failed, err, nil
 	case err != nil:
 		err = fmt.Errorf("fetch %v: %w", t.stage.Ref, err)

@@ -26,9 +26,7 @@ func newAction(d store.Derivation) store.Action {
 		a.Shell = d.Shell
 	}
 	a.Platform = runtime.GOOS + "/" + runtime.GOARCH
-	if a.Path = d.Env["PATH"]; a.Path == "" {
-		a.Path = builder.DefaultPath
-	}
+	a.Path = searchPath(d)
 	a.Inputs = make(map[string]store.ActionInput, len(d.Inputs))
 	a.Outputs = outputPaths(d.Outputs)
 	return a

@@ -36,6 +36,7 @@ type Realizer struct {
 // Options say how to realize. The zero Options are not useful: Jobs counts.
 type Options struct {
 	Jobs           int                         // how many commands run at once
+	Resources      map[string]int64            // how much there is of what stages want; cpus and memory without a number are not counted
 	KeepGoing      bool                        // after a failure go on with what doesn't depend on it
 	AssertRealized bool                        // run nothing: what is missing is an error
 	Rebuild        map[store.DRef]bool         // make new runs of these, whatever is there
@@ -62,6 +63,9 @@ func (z *Realizer) Realize(ctx context.Context, c *plan.Closure) ([]Result, erro
 		return nil, err
 	}
 	g := z.graph(c)
+	if err := g.findTools(ctx); err != nil {
+		return nil, err
+	}
 	err := g.walk(ctx, z.Jobs, z.KeepGoing, func(ctx context.Context, n *node) error { return g.realize(ctx, n) })
 	if err != nil {
 		return nil, err
@@ -76,10 +80,15 @@ func (z *Realizer) Realize(ctx context.Context, c *plan.Closure) ([]Result, erro
 // A graph is a closure while it is realized.
 type graph struct {
 	*Realizer
-	nodes   map[store.DRef]*node
-	order   []*node       // dependencies first
-	running chan struct{} // a token per command that runs
-	events  sync.Mutex
+	nodes  map[store.DRef]*node
+	order  []*node // dependencies first
+	pool   *pool
+	spare  func() (back func()) // lets others go on while one waits
+	events sync.Mutex
+
+	foreseen  func() error // [graph.foresee], once
+	toolsLock sync.Mutex
+	tools     map[toolName]store.Tool // that were found
 }
 
 // A node is a derivation while it is realized.
@@ -93,12 +102,14 @@ type node struct {
 	results    map[store.RRef]store.Realization // what was chosen
 	skip       *node                            // a failed or skipped dependency
 	task       *task                            // once its inputs are known
+	settled    atomic.Bool                      // what is there satisfies it
 	more       sync.Mutex                       // for those that want more of it when it is done
 }
 
 // graph links the stages of a closure, and finds what is asked of each.
 func (z *Realizer) graph(c *plan.Closure) *graph {
-	g := &graph{Realizer: z, nodes: make(map[store.DRef]*node), running: make(chan struct{}, max(z.Jobs, 1))}
+	g := &graph{Realizer: z, nodes: make(map[store.DRef]*node), pool: newPool(z.Jobs, z.Resources), tools: make(map[toolName]store.Tool)}
+	g.foreseen = sync.OnceValue(g.foresee)
 	for _, s := range c.Stages() {
 		if g.nodes[s.Ref] != nil {
 			continue
@@ -163,6 +174,7 @@ type task struct {
 	inputs  map[string]builder.Input
 	action  store.Action
 	key     store.Hash
+	tools   map[string]store.Tool
 	found   []store.Realization // candidates
 	had     map[int]bool        // run numbers given out here
 	built   int                 // commands run to their end here
@@ -181,7 +193,9 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 	}
 	rebuild := g.rebuilds(n)
 	if !rebuild {
-		if done, err := t.reuse(ctx); done || err != nil {
+		done, err := t.reuse(ctx)
+		n.settled.Store(done)
+		if done || err != nil {
 			return err
 		}
 	}
@@ -237,6 +251,12 @@ func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
 		}
 	}
 	var err error
+	if t.tools, err = g.toolsOf(ctx, n); err != nil {
+		return nil, err
+	}
+	if d.Kind == store.ActionRun {
+		t.action.Tools = toolDigests(t.tools)
+	}
 	t.key, err = t.action.Key()
 	n.task = t
 	return t, err

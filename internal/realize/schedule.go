@@ -29,21 +29,34 @@ type walk struct {
 	left    int // nodes that are neither done nor given up
 	stop    bool
 	errs    []error
+
+	workers int    // that there are
+	limit   int    // how many may be at work at once
+	active  int    // that are
+	spares  int    // by how many the limit is raised
+	hire    func() // starts another worker
 }
+
+// maxSpares is how many workers may stand in for those who wait for something
+// scarce. Each that waits has a lock, and so a file open.
+const maxSpares = 200
 
 // walk visits all nodes, some at once. After an error it visits no more, or
 // with keepGoing all that don't depend on what failed.
 func (g *graph) walk(ctx context.Context, workers int, keepGoing bool, visit func(context.Context, *node) error) error {
-	w := &walk{left: len(g.order)}
+	w := &walk{left: len(g.order), limit: max(workers, 1)}
+	w.workers = w.limit
 	w.changed = sync.NewCond(&w.mu)
+	g.spare = w.spare
 	for _, n := range g.order {
 		if n.waits == 0 {
 			heap.Push(&w.ready, n)
 		}
 	}
 	var wg sync.WaitGroup
-	for range max(workers, 1) {
-		wg.Go(func() { g.work(ctx, w, keepGoing, visit) })
+	w.hire = func() { wg.Go(func() { g.work(ctx, w, keepGoing, visit) }) }
+	for range w.workers {
+		w.hire()
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -76,13 +89,37 @@ func (g *graph) work(ctx context.Context, w *walk, keepGoing bool, visit func(co
 func (w *walk) next() *node {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.ready) == 0 && w.left > 0 && !w.stop {
+	for (len(w.ready) == 0 || w.active >= w.limit) && w.left > 0 && !w.stop {
 		w.changed.Wait()
 	}
 	if w.stop || w.left == 0 {
 		return nil
 	}
+	w.active++
 	return heap.Pop(&w.ready).(*node)
+}
+
+// spare lets another worker go on in the place of one that is about to wait for
+// something scarce, until back is called: others may not need it.
+func (w *walk) spare() (back func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spares == maxSpares {
+		return func() {}
+	}
+	w.spares++
+	w.limit++
+	if w.workers < w.limit {
+		w.workers++
+		w.hire()
+	}
+	w.changed.Broadcast()
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.spares--
+		w.limit--
+	}
 }
 
 // done takes note that n was visited, and returns what can't be any more.
@@ -91,6 +128,7 @@ func (w *walk) done(n *node, err error, keepGoing bool) (skipped []*node) {
 	defer w.mu.Unlock()
 	defer w.changed.Broadcast()
 	w.left--
+	w.active--
 	if err != nil {
 		w.errs = append(w.errs, err)
 		w.stop = w.stop || !keepGoing

@@ -12,6 +12,7 @@ type Action struct {
 	Fetch    *Fetched // for fetch
 	Config   map[string]any
 	Env      map[string]string
+	Tools    map[string]Digest // by their names in the derivation: what the programs contain
 	Inputs   map[string]ActionInput
 	Outputs  map[string]string // name → path, the volatile ones too
 	Platform string            // operating system and architecture, as in linux/amd64
@@ -51,6 +52,9 @@ func (a Action) Canonical() ([]byte, error) {
 	}
 	if len(a.Env) > 0 {
 		t["env"] = texts(a.Env)
+	}
+	if len(a.Tools) > 0 {
+		t["tools"] = mapTable(a.Tools, func(d Digest) any { return d.String() })
 	}
 	if len(a.Inputs) > 0 {
 		t["inputs"] = mapTable(a.Inputs, ActionInput.table)

@@ -123,6 +123,14 @@ func (st *Staging) Dir() string { return st.dir }
 // LogPath returns where the log of the build belongs.
 func (st *Staging) LogPath() string { return st.log }
 
+// Reset removes what is in the directory, for another attempt. The log stays.
+func (st *Staging) Reset() error {
+	if err := removeAll(st.dir); err != nil {
+		return err
+	}
+	return os.Mkdir(st.dir, 0o777)
+}
+
 // Freeze sets the volatile outputs apart from the result, makes the result
 // read-only, and returns what it contains. The error is a [TreeError] if it
 // contains what a tree can't.
@@ -215,7 +223,7 @@ func (st *Staging) movable(p string) (bool, error) {
 			return false, err
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
-			return false, &TreeError{p, errors.New("lies behind a symlink: a volatile output must be in $out itself")}
+			return false, &TreeError{p, errors.New("lies behind a symlink: what is set apart must be in $out itself")}
 		}
 		if !info.IsDir() {
 			return false, nil

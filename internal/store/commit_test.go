@@ -2,6 +2,7 @@ package store
 
 import (
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -55,7 +56,7 @@ func TestCommit(t *testing.T) {
 		t.Fatalf("got %+v, %v, %v", r, existed, err)
 	}
 	back, err := s.Realization(r.Ref)
-	if err != nil || back.Origin != o || !back.Made.Equal(r.Made) || back.Manifest.Hash() != m.Hash() {
+	if err != nil || !reflect.DeepEqual(back.Origin, o) || !back.Made.Equal(r.Made) || back.Manifest.Hash() != m.Hash() {
 		t.Errorf("got  %+v, %v\nwant %+v", back, err, r)
 	}
 	for path, want := range map[string]string{
@@ -227,7 +228,7 @@ func TestAdopt(t *testing.T) {
 	ref := RealizationRef(dref, c, from.Tree)
 	write(t, s.drvDir(dref), map[string]string{ref.Hash().String() + ".log": "half", ref.Hash().String() + ".volatile/other": "half"})
 	r, err := s.Adopt(from, dref, c)
-	if err != nil || r.Ref != ref || r.Adopted != from.Ref || !r.Made.Equal(made) || r.Origin != from.Origin {
+	if err != nil || r.Ref != ref || r.Adopted != from.Ref || !r.Made.Equal(made) || !reflect.DeepEqual(r.Origin, from.Origin) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	back, err := s.Realization(ref)

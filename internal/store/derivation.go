@@ -47,6 +47,8 @@ type Derivation struct {
 	Fetch   *Fetch   // for fetch
 	Config  map[string]any
 	Env     map[string]string
+	Tools   []string // for run: the programs whose content counts, sorted; names looked up on the search path, or absolute paths
+	Carry   []string // for run: paths of the result that a failed run hands to the next, sorted
 	Inputs  map[string]Input
 	Outputs map[string]Output
 	Metrics []string
@@ -81,6 +83,8 @@ func (d Derivation) Canonical() ([]byte, error) {
 	if len(d.Env) > 0 {
 		t["env"] = texts(d.Env)
 	}
+	setList(t, "tools", d.Tools)
+	setList(t, "carry", d.Carry)
 	if len(d.Inputs) > 0 {
 		t["inputs"] = mapTable(d.Inputs, Input.table)
 	}
@@ -298,6 +302,8 @@ func (r *reader) derivation(v any) Derivation {
 		Fetch:   r.fetch(t["fetch"]),
 		Config:  r.table("config", t["config"]),
 		Env:     readMap(r, "env", t["env"], func(k string, v any) string { return as[string](r, k, v) }),
+		Tools:   r.strings("tools", t["tools"]),
+		Carry:   r.strings("carry", t["carry"]),
 		Inputs:  readMap(r, "inputs", t["inputs"], r.input),
 		Outputs: readMap(r, "outputs", t["outputs"], r.output),
 		Metrics: r.strings("metrics", t["metrics"]),

@@ -29,6 +29,8 @@ func fullDerivation(t testing.TB) Derivation {
 		Fetch:   fullFetch(),
 		Config:  map[string]any{"n": int64(1), "f": 1.0, "s": "", "l": []any{true}, "t": map[string]any{}},
 		Env:     map[string]string{"A": "1", "B": ""},
+		Tools:   []string{"awk", "sort"},
+		Carry:   []string{"a", "b/c"},
 		Inputs:  map[string]Input{"i": {From: []DRef{a, b}, Outputs: []string{"o", "p"}, File: true, List: true, Match: map[string]any{"some": int64(2)}}},
 		Outputs: map[string]Output{"o": {Path: "o.txt", Kind: "file", Nonempty: true, Optional: true, Volatile: true}},
 		Metrics: []string{"o"},
@@ -60,6 +62,9 @@ func changes(t *testing.T, v reflect.Value) []change {
 	switch x := v.Interface().(type) {
 	case Hash:
 		add("", HashOf([]byte("another")))
+		return all
+	case Digest:
+		add("", DigestOf([]byte("another")))
 		return all
 	case DRef:
 		add("'s hash", mustDRef(t, "dref:"+strings.Repeat("0", 32)+"-"+x.Name()))
@@ -195,6 +200,7 @@ func TestActionCoversEveryField(t *testing.T) {
 	full := Action{
 		Kind: ActionRun, Script: "x", Shell: []string{"sh"}, Argv: []string{"a", "b"}, Source: HashOf(nil), Fetch: &fullFetch().Fetched,
 		Config: map[string]any{"n": int64(1)}, Env: map[string]string{"A": "1"},
+		Tools: map[string]Digest{"sort": DigestOf([]byte("sort"))},
 		Inputs: map[string]ActionInput{"i": {List: true, File: "f", Items: []ActionItem{
 			{Tree: HashOf(nil), Outputs: map[string]string{"o": "p", "q": "r"}}, {Tree: HashOf([]byte("2")), Outputs: map[string]string{"o": ""}},
 		}}},

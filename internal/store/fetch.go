@@ -71,24 +71,34 @@ const partialName = "partial-"
 // is released; else it stays, for the next attempt, until gc.
 func (s *Store) Partial(ctx context.Context, hash string, waiting func()) (dir string, release func(done bool) error, err error) {
 	s.mustHold()
-	dir = s.join("tmp", partialName+strings.ReplaceAll(hash, ":", "-"))
+	f, err := s.lockWork(ctx, partialName+strings.ReplaceAll(hash, ":", "-"), waiting)
+	if err != nil {
+		return "", nil, err
+	}
+	return f.Name(), func(done bool) error { return releasePartial(f, done) }, nil
+}
+
+// lockWork makes the directory of the name in tmp, unless it is there, and
+// locks it. If another process has it, it calls waiting once and waits.
+func (s *Store) lockWork(ctx context.Context, name string, waiting func()) (*os.File, error) {
+	dir := s.join("tmp", name)
 	for {
 		if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, os.ErrExist) {
-			return "", nil, err
+			return nil, err
 		}
 		f, err := os.Open(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // whoever had it is done with it
 		}
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		if err := poll(ctx, waiting, func() error { return lockAlone(f) }); err != nil {
 			f.Close()
-			return "", nil, err
+			return nil, err
 		}
 		if isAt(f, dir) {
-			return dir, func(done bool) error { return releasePartial(f, done) }, nil
+			return f, nil
 		}
 		f.Close()
 	}

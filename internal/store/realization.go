@@ -47,17 +47,25 @@ func (r Realization) Answers(key Hash) bool {
 
 // An Origin tells how a result came to be. It is recorded, not hashed.
 type Origin struct {
-	Action  Hash          // the action key
-	Run     int           // the number of the run, from 1; 0 where no command is run
-	Started time.Time     // when the command started
-	Stopped time.Time     // when it ended
-	User    time.Duration // CPU time in user mode, of the whole process tree
-	System  time.Duration // CPU time in the kernel
-	MaxRSS  int64         // largest resident set of a process, in bytes
-	Host    string        // the name of the machine
-	By      string        // the name of the user
-	Version string        // of the plx that made it
-	Sandbox string        // how the command was isolated
+	Action  Hash            // the action key
+	Run     int             // the number of the run, from 1; 0 where no command is run
+	Started time.Time       // when the command started
+	Stopped time.Time       // when it ended
+	User    time.Duration   // CPU time in user mode, of the whole process tree
+	System  time.Duration   // CPU time in the kernel
+	MaxRSS  int64           // largest resident set of a process, in bytes
+	Host    string          // the name of the machine
+	By      string          // the name of the user
+	Version string          // of the plx that made it
+	Sandbox string          // how the command was isolated
+	Tools   map[string]Tool // the programs that the stage names, by their names there
+	Carried bool            // the command went on from what an earlier attempt had left
+}
+
+// A Tool is a program that a stage names.
+type Tool struct {
+	Path   string // where it was found, through links
+	Digest Digest // of what it contained
 }
 
 // realizationFormat marks what the hash of a realization is taken of.
@@ -85,25 +93,32 @@ func canonicalRealization(dref DRef, context Context, tree Hash) ([]byte, error)
 
 // A record is the file of a realization.
 type record struct {
-	Format     string              `json:"format"`
-	Derivation string              `json:"derivation"`
-	Context    map[string][]string `json:"context"`
-	Tree       string              `json:"tree"`
-	Manifest   string              `json:"manifest,omitempty"`
-	Volatile   []string            `json:"volatile,omitempty"`
-	Adopted    string              `json:"adopted,omitempty"`
-	Action     string              `json:"action"`
-	Run        int                 `json:"run,omitempty"`
-	Also       map[string]int      `json:"also,omitempty"`
-	Started    time.Time           `json:"started"`
-	Stopped    time.Time           `json:"stopped"`
-	User       float64             `json:"user_seconds"`
-	System     float64             `json:"system_seconds"`
-	MaxRSS     int64               `json:"max_rss_bytes"`
-	Host       string              `json:"host,omitempty"`
-	By         string              `json:"by,omitempty"`
-	Version    string              `json:"version,omitempty"`
-	Sandbox    string              `json:"sandbox,omitempty"`
+	Format     string                `json:"format"`
+	Derivation string                `json:"derivation"`
+	Context    map[string][]string   `json:"context"`
+	Tree       string                `json:"tree"`
+	Manifest   string                `json:"manifest,omitempty"`
+	Volatile   []string              `json:"volatile,omitempty"`
+	Adopted    string                `json:"adopted,omitempty"`
+	Action     string                `json:"action"`
+	Run        int                   `json:"run,omitempty"`
+	Also       map[string]int        `json:"also,omitempty"`
+	Started    time.Time             `json:"started"`
+	Stopped    time.Time             `json:"stopped"`
+	User       float64               `json:"user_seconds"`
+	System     float64               `json:"system_seconds"`
+	MaxRSS     int64                 `json:"max_rss_bytes"`
+	Host       string                `json:"host,omitempty"`
+	By         string                `json:"by,omitempty"`
+	Version    string                `json:"version,omitempty"`
+	Sandbox    string                `json:"sandbox,omitempty"`
+	Tools      map[string]toolRecord `json:"tools,omitempty"`
+	Carried    bool                  `json:"carried,omitempty"`
+}
+
+type toolRecord struct {
+	Path   string `json:"path"`
+	BLAKE3 string `json:"blake3"`
 }
 
 // maxInlineManifest is the size in bytes up to which a manifest lies in the
@@ -129,6 +144,13 @@ func (r Realization) encode() ([]byte, error) {
 		By:         r.By,
 		Version:    r.Version,
 		Sandbox:    r.Sandbox,
+		Carried:    r.Carried,
+	}
+	for name, tool := range r.Tools {
+		if rec.Tools == nil {
+			rec.Tools = make(map[string]toolRecord, len(r.Tools))
+		}
+		rec.Tools[name] = toolRecord{tool.Path, tool.Digest.String()}
 	}
 	for name, refs := range r.Context {
 		texts := make([]string, len(refs))
@@ -209,7 +231,8 @@ func (rec record) realization(ref RRef) (Realization, error) {
 		return Realization{}, errors.New("the record is not that of its name")
 	}
 	r.Origin = rec.origin(r.Action)
-	return r, nil
+	r.Tools, err = parseTools(rec.Tools)
+	return r, err
 }
 
 func parseAlso(texts map[string]int) (map[Hash]int, error) {
@@ -240,7 +263,23 @@ func (rec record) origin(action Hash) Origin {
 		By:      rec.By,
 		Version: rec.Version,
 		Sandbox: rec.Sandbox,
+		Carried: rec.Carried,
 	}
+}
+
+func parseTools(texts map[string]toolRecord) (map[string]Tool, error) {
+	if texts == nil {
+		return nil, nil
+	}
+	tools := make(map[string]Tool, len(texts))
+	for name, t := range texts {
+		digest, err := ParseDigest(t.BLAKE3)
+		if err != nil {
+			return nil, fmt.Errorf("tool %s: %w", name, err)
+		}
+		tools[name] = Tool{t.Path, digest}
+	}
+	return tools, nil
 }
 
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }

@@ -68,14 +68,20 @@ type seen struct {
 // were read before, and add to it what s reads from now on; it is written by
 // [Store.KeepRemembered]. Without it, every file is read each time.
 func (s *Store) RememberFiles(path string) {
-	s.seen = &seen{path: path, looked: make(map[string]bool), now: time.Now}
+	s.seen = openSeen(path)
+}
+
+// openSeen reads what is kept at the path.
+func openSeen(path string) *seen {
+	c := &seen{path: path, looked: make(map[string]bool), now: time.Now}
 	data, err := os.ReadFile(path)
 	if err == nil {
-		s.seen.files, err = parseSeen(data)
+		c.files, err = parseSeen(data)
 	}
 	if err != nil {
-		s.seen.files, s.seen.changed = make(map[string]sight), !errors.Is(err, fs.ErrNotExist)
+		c.files, c.changed = make(map[string]sight), !errors.Is(err, fs.ErrNotExist)
 	}
+	return c
 }
 
 // KeepRemembered writes what [Store.RememberFiles] asked for, if there is

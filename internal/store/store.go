@@ -44,8 +44,9 @@ func isDamage(err error) bool {
 // A Store is a directory that keeps objects. Reading takes no lock. Whoever
 // writes, or relies on what it reads, calls [Store.Hold] first.
 type Store struct {
-	dir  string // absolute
-	seen *seen  // what is remembered of files; nil: nothing
+	dir   string // absolute
+	seen  *seen  // what is remembered of files; nil: nothing
+	tools *seen  // what is remembered of programs; nil: not read yet
 
 	hold    holding
 	disk    syncer
@@ -84,8 +85,8 @@ func Open(dir string) (*Store, error) {
 // Close ends what [Store.Hold] began, and removes this process's work: others
 // may use the store meanwhile. It does what [Store.Sync] does.
 func (s *Store) Close() error {
-	err := s.hold.letGo()
-	err = errors.Join(err, s.closeJournal())
+	err := s.keepTools()
+	err = errors.Join(err, s.hold.letGo(), s.closeJournal())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil {

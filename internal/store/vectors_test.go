@@ -61,6 +61,15 @@ func vectors(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tooled := Derivation{Name: "sorted", Kind: ActionRun, Argv: []string{"sort", "a.txt"}, Tools: []string{"/bin/cat", "sort"}, Carry: []string{"ckpt"}}
+	_, tooledText := mustRef(t, tooled)
+	tooledAction, err := Action{
+		Kind: ActionRun, Argv: tooled.Argv, Platform: "linux/amd64", Path: "/usr/bin:/bin",
+		Tools: map[string]Digest{"/bin/cat": DigestOf([]byte("cat")), "sort": DigestOf([]byte("sort"))},
+	}.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
 	leafR := RealizationRef(leafRef, Context{}, manifest.Hash())
 	realization, err := canonicalRealization(runRef, Context{"start": {leafR}}, manifest.Hash())
 	if err != nil {
@@ -81,6 +90,8 @@ func vectors(t *testing.T) map[string][]byte {
 		"fetch.derivation":  fetchText,
 		"fetch.action":      fetchAction,
 		"run.realization":   realization,
+		"tools.derivation":  tooledText,
+		"tools.action":      tooledAction,
 	}
 }
 

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A terminal is a pseudo-terminal with a command on it, in a session of its own.
+type terminal struct {
+	master *os.File
+	cmd    *exec.Cmd
+	dir    string // where it works
+	screen *os.File
+}
+
+// openTerminal returns both ends of a new pseudo-terminal.
+func openTerminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // so that closing it ends a read
+		t.Fatal(err)
+	}
+	master = os.NewFile(uintptr(fd), "/dev/ptmx")
+	t.Cleanup(func() { master.Close() })
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	return master, slave
+}
+
+// slowStage runs until it is ended, and says by which processes.
+const slowStage = `
+[stage.slow]
+timeout = "1h"
+passenv = ["PIDS"]
+run     = 'sleep 1000 & echo $$ $! > "$PIDS.new"; mv "$PIDS.new" "$PIDS"; wait; wait'
+[stage.deaf]
+passenv = ["PIDS"]
+run     = 'trap "touch \"$PIDS.told\"" TERM; echo $$ > "$PIDS.new"; mv "$PIDS.new" "$PIDS"; while :; do sleep 0.01; done'
+`
+
+// onTerminal starts the command on a terminal, in a directory with slowStage
+// in it.
+func onTerminal(t *testing.T, argv ...string) *terminal {
+	t.Helper()
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		os.Mkdir(dir+"/bin", 0o777), os.Symlink(self, dir+"/bin/plx"), os.WriteFile(dir+"/stage.toml", []byte(slowStage), 0o666),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	master, slave := openTerminal(t)
+	defer slave.Close()
+	screen, err := os.Create(dir + "/screen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{master: master, dir: dir, screen: screen}
+	if argv[0] == "plx" {
+		argv[0] = dir + "/bin/plx"
+	}
+	term.cmd = exec.Command(argv[0], argv[1:]...)
+	term.cmd.Dir = dir
+	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PIDS="+dir+"/pids", "HOME="+dir, "PS1=", "ENV=")
+	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
+	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := term.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { term.cmd.Process.Kill() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := master.Read(buf)
+			screen.Write(buf[:n])
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return term
+}
+
+// until waits for something that happens on the terminal.
+func (term *terminal) until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for start := time.Now(); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			screen, _ := os.ReadFile(term.screen.Name())
+			t.Fatalf("%s: it doesn't happen. The screen:\n%s", what, screen)
+		}
+	}
+}
+
+func (term *terminal) write(t *testing.T, text string) {
+	t.Helper()
+	if _, err := term.master.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows reports whether the text is on the screen.
+func (term *terminal) shows(text string) func() bool {
+	return func() bool {
+		screen, _ := os.ReadFile(term.screen.Name())
+		return bytes.Contains(screen, []byte(text))
+	}
+}
+
+// pids waits for the processes of the build.
+func (term *terminal) pids(t *testing.T) []int {
+	t.Helper()
+	var pids []int
+	term.until(t, "the build begins", func() bool {
+		text, err := os.ReadFile(term.dir + "/pids")
+		if err != nil {
+			return false
+		}
+		for _, word := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+		return true
+	})
+	return pids
+}
+
+// states returns the states of processes, a letter each; X for one that is gone.
+func states(pids ...int) string {
+	text := ""
+	for _, pid := range pids {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		_, after, _ := strings.Cut(string(stat), ") ")
+		if err != nil || after == "" || after[0] == 'Z' {
+			text += "X"
+		} else {
+			text += after[:1]
+		}
+	}
+	return text
+}
+
+// left returns what is left in the store's tmp.
+func (term *terminal) left(t *testing.T) []string {
+	t.Helper()
+	left, err := filepath.Glob(term.dir + "/store/tmp/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// TestTerminalSuspends: ^Z stops the commands and plx, fg resumes them, and ^C
+// ends them.
+func TestTerminalSuspends(t *testing.T) {
+	term := onTerminal(t, "sh", "-im")
+	term.write(t, "plx realize stage.toml slow\n")
+	pids := term.pids(t)
+	for range 2 {
+		term.write(t, "\x1a")
+		term.until(t, "^Z stops the build", func() bool { return states(pids...) == "TT" })
+		term.write(t, "echo stopped; fg\n")
+		term.until(t, "fg resumes the build", func() bool { return !strings.ContainsAny(states(pids...), "TX") })
+	}
+	term.write(t, "\x03")
+	term.until(t, "^C ends the build", func() bool { return states(pids...) == "XX" })
+	term.write(t, "echo status-$?\n")
+	term.until(t, "the status is 130", term.shows("status-130"))
+	if left := term.left(t); left != nil {
+		t.Errorf("left are %v", left)
+	}
+	term.write(t, "exit\n")
+	term.cmd.Wait()
+}
+
+// TestTerminalCloses: when the terminal is closed, the build ends and nothing
+// is left.
+func TestTerminalCloses(t *testing.T) {
+	term := onTerminal(t, "plx", "realize", "stage.toml", "slow")
+	pids := term.pids(t)
+	term.master.Close()
+	err := term.cmd.Wait()
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 129 {
+		t.Errorf("got %v", err)
+	}
+	if got := states(pids...); got != "XX" {
+		t.Errorf("the build's processes are %s", got)
+	}
+	if left := term.left(t); left != nil {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// TestTerminalWithoutShell: where no shell could resume plx, ^Z does nothing.
+func TestTerminalWithoutShell(t *testing.T) {
+	term := onTerminal(t, "plx", "realize", "stage.toml", "slow")
+	pids := term.pids(t)
+	term.write(t, "\x1a\x03")
+	term.until(t, "^C ends the build", func() bool { return states(pids...) == "XX" })
+	if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestTerminalTwice: the second ^C doesn't wait for a command that takes its
+// time.
+func TestTerminalTwice(t *testing.T) {
+	term := onTerminal(t, "plx", "realize", "stage.toml", "deaf")
+	pids := term.pids(t)
+	term.write(t, "\x03")
+	term.until(t, "the build is told to end", func() bool {
+		_, err := os.Stat(term.dir + "/pids.told")
+		return err == nil
+	})
+	begun := time.Now()
+	term.write(t, "\x03")
+	if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if got := states(pids...); got != "X" {
+		t.Errorf("the build's process is %s", got)
+	}
+}

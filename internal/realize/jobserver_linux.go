@@ -1,0 +1,227 @@
+package realize
+
+// This file is the jobserver of a command: the other ends of the two pipes by
+// which make, and whoever knows its protocol, asks for leave to run one more
+// job. The rules are:
+//
+//   - A byte that is read from the first pipe is a job; it is written to the
+//     second when the job has ended. Each command has pipes of its own: what it
+//     doesn't give back comes back when it ends, and what it gives back without
+//     having had it counts for nothing.
+//
+//   - The jobs are slots of the pool. Those that the command has taken besides
+//     its first lie in the pipe from the beginning. One more is borrowed and put
+//     there whenever the pipe is empty. As long as nobody has read it, the pool
+//     can have it back.
+//
+//   - That the pipe is empty is what the kernel tells a writer: a pipe of one
+//     page has room for one write, and is full until that is read.
+//
+// Most commands never look at it, so nothing is borrowed before jobserverDelay.
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// jobserverDelay is how long a command must have run before something is
+// borrowed for it: most end before that.
+const jobserverDelay = 50 * time.Millisecond
+
+// A jobserver hands slots to one command.
+type jobserver struct {
+	pool  *pool
+	read  *os.File // the command's end of the pipe with jobs
+	write *os.File // the command's end of the pipe with jobs that have ended
+	jobs  *os.File // the other end of read
+	ended *os.File // the other end of write
+	again *os.File // read once more: it doesn't block
+	stop  context.CancelFunc
+	work  sync.WaitGroup
+
+	own  int // slots that are the command's own, besides its first
+	mu   sync.Mutex
+	lent int // slots that are borrowed
+}
+
+// newJobserver returns a jobserver with so many jobs of the command's own.
+func newJobserver(p *pool, own int) (*jobserver, error) {
+	j := &jobserver{pool: p, own: own}
+	if err := j.open(); err != nil {
+		j.closeFiles()
+		return nil, fmt.Errorf("jobserver: %w", err)
+	}
+	for range own {
+		if err := j.put(); err != nil {
+			j.closeFiles()
+			return nil, fmt.Errorf("jobserver: %w", err)
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	j.stop = stop
+	j.work.Go(func() { j.feed(ctx) })
+	j.work.Go(j.collect)
+	return j, nil
+}
+
+// open makes the pipes. The ends that the command gets block, as programs
+// expect; those that stay here don't.
+func (j *jobserver) open() error {
+	var down, up [2]int
+	if err := unix.Pipe2(down[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	j.read = os.NewFile(uintptr(down[0]), "jobs")
+	unix.SetNonblock(down[1], true)
+	j.jobs = os.NewFile(uintptr(down[1]), "jobs")
+	if err := unix.Pipe2(up[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	unix.SetNonblock(up[0], true)
+	j.ended = os.NewFile(uintptr(up[0]), "ended jobs")
+	j.write = os.NewFile(uintptr(up[1]), "ended jobs")
+	if _, err := unix.FcntlInt(uintptr(down[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
+		return err
+	}
+	again, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", down[0]), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	j.again = os.NewFile(uintptr(again), "jobs")
+	return nil
+}
+
+func (j *jobserver) closeFiles() {
+	for _, f := range []*os.File{j.read, j.write, j.jobs, j.ended, j.again} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// ends returns what the command is given: where it reads jobs, and where it
+// gives them back.
+func (j *jobserver) ends() [2]*os.File { return [2]*os.File{j.read, j.write} }
+
+// put makes one more job to be had.
+func (j *jobserver) put() error {
+	_, err := j.jobs.Write([]byte{'+'})
+	return err
+}
+
+// feed borrows a slot whenever there is no job to be had.
+func (j *jobserver) feed(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(jobserverDelay):
+	}
+	for j.awaitEmpty() == nil && j.pool.borrow(ctx, j) {
+		j.mu.Lock()
+		j.lent++
+		err := j.put()
+		j.mu.Unlock()
+		if err != nil {
+			return
+		}
+		j.pool.settle() // somebody may have asked for it before it was there
+	}
+}
+
+// awaitEmpty waits until all jobs have been read. The error says that the
+// jobserver is closed.
+func (j *jobserver) awaitEmpty() error {
+	raw, err := j.jobs.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Write(func(fd uintptr) bool {
+		n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		return err != nil || n == 0
+	})
+}
+
+// collect takes back what the command has no more use for.
+func (j *jobserver) collect() {
+	buf := make([]byte, 256)
+	for {
+		n, err := j.ended.Read(buf)
+		for range n {
+			j.takeBack()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// takeBack is for one job that has ended: what was borrowed goes first. A
+// command that gives back more than it had is not believed.
+func (j *jobserver) takeBack() {
+	j.mu.Lock()
+	switch {
+	case j.own+j.lent <= j.unread():
+	case j.lent == 0:
+		j.put()
+	default:
+		j.lent--
+		defer j.pool.repay(j) // which may call recall
+	}
+	j.mu.Unlock()
+}
+
+// unread returns how many jobs are to be had.
+func (j *jobserver) unread() (n int) {
+	raw, err := j.jobs.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	return n
+}
+
+// recall implements [borrower].
+func (j *jobserver) recall() bool {
+	j.mu.Lock()
+	if j.lent == 0 || !j.takeUnread() {
+		j.mu.Unlock()
+		return false
+	}
+	j.lent--
+	j.mu.Unlock()
+	j.pool.repay(j)
+	return true
+}
+
+// takeUnread takes a job that nobody has read out of the pipe.
+func (j *jobserver) takeUnread() bool {
+	raw, err := j.again.SyscallConn()
+	if err != nil {
+		return false
+	}
+	taken := false
+	err = raw.Control(func(fd uintptr) {
+		n, err := unix.Read(int(fd), make([]byte, 1))
+		taken = n == 1 && err == nil
+	})
+	return taken && err == nil
+}
+
+// close gives all back that was borrowed. The command has ended.
+func (j *jobserver) close() {
+	j.stop()
+	j.closeFiles()
+	j.work.Wait()
+	j.mu.Lock()
+	lent := j.lent
+	j.lent = 0
+	j.mu.Unlock()
+	for range lent {
+		j.pool.repay(j)
+	}
+}
