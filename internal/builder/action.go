@@ -12,20 +12,23 @@ import (
 
 // An Action is one command to run, with all that it sees.
 type Action struct {
-	Dir     string            // the build directory: exists and is empty, or doesn't exist in one that does
-	Argv    []string          // the whole command; its first word is looked up on the command's own PATH
-	Source  string            // a directory whose files are copied to src; empty: none
-	Inputs  map[string]Input  // by the names of their variables
-	Outputs map[string]string // name → path below out, slash-separated; one that a Result lacks has no path
-	Result  string            // for a check: a finished result, laid in out read-only; empty: out is empty and writable
-	Config  map[string]any    // of string, bool, int64, float64, [fmt.Stringer] (dates), []any and map[string]any
-	Env     map[string]string // what the stage sets, and what it lets pass
-	Args    map[string]string // k=v is seen as $PLX_ARG_k
-	Run     int               // $PLX_RUN, from 1
-	Log     *os.File          // gets what the command prints; nil: nothing does
-	Bin     string            // a directory put last on PATH; empty: none
-	Timeout time.Duration     // how long the command may take; 0: as long as it likes
-	Grace   time.Duration     // how long it has between TERM and KILL; 0: 5 s
+	Dir        string            // the build directory: exists and is empty, or doesn't exist in one that does
+	Argv       []string          // the whole command; its first word is looked up on the command's own PATH
+	Source     string            // a directory whose files are copied to src; empty: none
+	Inputs     map[string]Input  // by the names of their variables
+	Outputs    map[string]string // name → path below out, slash-separated; one that a Result lacks has no path
+	Result     string            // for a check: a finished result, laid in out read-only; empty: out is empty and writable
+	Config     map[string]any    // of string, bool, int64, float64, [fmt.Stringer] (dates), []any and map[string]any
+	Env        map[string]string // what the stage sets, and what it lets pass
+	Args       map[string]string // k=v is seen as $PLX_ARG_k
+	Run        int               // $PLX_RUN, from 1
+	Log        *os.File          // gets what the command prints; nil: nothing does
+	Bin        string            // a directory put last on PATH; empty: none. In a cell it is another, with [Sandbox.Program]
+	Network    bool              // the command may use the machine's network
+	Open       []string          // absolute paths of this machine that the command may read
+	Unconfined bool              // the command is not isolated
+	Timeout    time.Duration     // how long the command may take; 0: as long as it likes
+	Grace      time.Duration     // how long it has between TERM and KILL; 0: 5 s
 }
 
 // An Input is one directory below in, or a directory of numbered ones.
@@ -49,19 +52,25 @@ type Usage struct {
 	MaxRSS  int64         // largest resident set of a process, in bytes
 	Started time.Time
 	Stopped time.Time
+	Sandbox string // what kept the command inside: "namespaces+landlock", "landlock", …, "none"
 }
 
 // defaultGrace is enough for a program to write a checkpoint of some 100 MB,
 // and short enough for somebody who waits after ^C.
 const defaultGrace = 5 * time.Second
 
-// Run lays the build directory, runs the command in it, and returns once no
-// process of it is left. The directory stays, whatever comes of it.
+// Run lays the build directory, runs the command in it, not isolated, and
+// returns once no process of it is left. The directory stays, whatever comes
+// of it.
 //
 // The error is an [ExitError] if the command fails and a [TimeoutError] if it
 // takes too long. If ctx ends first, the error wraps ctx's own and its cause.
 // Usage is zero if the command was not started.
 func Run(ctx context.Context, a Action) (Usage, error) {
+	return run(ctx, a, &Sandbox{Mode: Off}, walls{})
+}
+
+func run(ctx context.Context, a Action, s *Sandbox, w walls) (Usage, error) {
 	dir, err := filepath.Abs(a.Dir)
 	if err != nil {
 		return Usage{}, fmt.Errorf("build directory %s: %w", a.Dir, err)
@@ -70,7 +79,10 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 	if a.Grace == 0 {
 		a.Grace = defaultGrace
 	}
-	b := build{a}
+	b := build{Action: a, place: place(dir), seen: place(dir), sandbox: s, walls: w}
+	if w.namespaces {
+		b.seen = cellDir
+	}
 	if err := b.check(); err != nil {
 		return Usage{}, err
 	}
@@ -85,18 +97,34 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 }
 
 // A build is an action with its directory absolute.
-type build struct{ Action }
+type build struct {
+	Action
+	place         // where the build directory is
+	seen    place // where the command finds it
+	sandbox *Sandbox
+	walls   walls
+}
 
-func (b build) src() string         { return b.Dir + "/src" }
-func (b build) in() string          { return b.Dir + "/in" }
-func (b build) out() string         { return b.Dir + "/out" }
-func (b build) tmp() string         { return b.Dir + "/tmp" }
-func (b build) carry() string       { return b.Dir + "/carry" }
-func (b build) description() string { return b.Dir + "/build.json" }
+// A place is a build directory, by its path.
+type place string
 
-// itemDir returns where an item of an input lies.
-func (b build) itemDir(name string, in Input, i int) string {
-	dir := b.in() + "/" + name
+func (p place) src() string         { return string(p) + "/src" }
+func (p place) in() string          { return string(p) + "/in" }
+func (p place) out() string         { return string(p) + "/out" }
+func (p place) tmp() string         { return string(p) + "/tmp" }
+func (p place) carry() string       { return string(p) + "/carry" }
+func (p place) description() string { return string(p) + "/build.json" }
+
+// cellDir is where a command finds its build directory if it has a place of
+// its own.
+const cellDir place = "/build"
+
+// cellBin is the directory that is put last on PATH there, with plx in it.
+const cellBin = "/plx/bin"
+
+// item returns where an item of an input lies.
+func (p place) item(name string, in Input, i int) string {
+	dir := p.in() + "/" + name
 	if !in.List {
 		return dir
 	}

@@ -24,6 +24,7 @@ type command struct {
 	dir    string     // where it starts
 	files  [3]uintptr // its standard input, output and error
 	marker string     // an entry of env that no other build has
+	search string     // in a cell: where the program is looked up
 }
 
 // run starts the command in the build directory, and returns when none of its
@@ -38,7 +39,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	if b.Log != nil {
 		log = b.Log.Fd()
 	}
-	program, err := b.find(b.Argv[0], env.values["PATH"])
+	program, err := b.program(env)
 	if err != nil {
 		return Usage{}, err
 	}
@@ -51,13 +52,14 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		env:    env.list(),
 		dir:    b.src(),
 		files:  [3]uintptr{uintptr(null), log, log},
-		marker: "PLX_BUILD=" + b.description(),
+		marker: "PLX_BUILD=" + b.seen.description(),
+		search: env.values["PATH"],
 	}
-	u := Usage{Started: time.Now()}
-	p, err := start(c)
+	u := Usage{Started: time.Now(), Sandbox: b.walls.String()}
+	p, err := b.start(c)
 	runtime.KeepAlive(b.Log)
 	if err != nil {
-		return Usage{}, c.explain(err)
+		return Usage{}, err
 	}
 	early := p.supervise(ctx, b.Timeout, b.Grace)
 	if err := p.sweep(); err != nil {
@@ -66,6 +68,15 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	u.Stopped = time.Now()
 	end := p.reap(&u)
 	return u, cmp.Or(early, end)
+}
+
+// program returns the path of the command's program. In a cell it is looked up
+// there.
+func (b build) program(env *environ) (string, error) {
+	if b.walls.namespaces {
+		return "", nil
+	}
+	return b.find(b.Argv[0], env.values["PATH"])
 }
 
 // find returns the path of the program that the command's first word names,
@@ -91,7 +102,7 @@ func (b build) fromSource(p string) string {
 	if filepath.IsAbs(p) {
 		return p
 	}
-	return filepath.Join(b.src(), p)
+	return filepath.Join(b.seen.src(), p)
 }
 
 func checkProgram(program string) error {

@@ -104,7 +104,7 @@ func (b build) layInputs(c *copier) error {
 	}
 	for name, in := range inOrder(b.Inputs) {
 		for i, item := range in.Items {
-			if err := b.layInput(c, b.itemDir(name, in, i), item); err != nil {
+			if err := b.layInput(c, b.item(name, in, i), item); err != nil {
 				return fmt.Errorf("input %s: %w", name, err)
 			}
 		}
