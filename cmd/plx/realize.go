@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"plx/internal/builder"
 	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
@@ -28,6 +27,7 @@ type realizeFlags struct {
 	args           []string
 	link           string
 	json           bool
+	sandbox        string
 }
 
 func (a *app) realizeCmd() *cobra.Command {
@@ -64,6 +64,7 @@ default = true, or else those that no other stage depends on.`,
 	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
 	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
 	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
+	flags.StringVar(&f.sandbox, "sandbox", "", "isolate commands: as far as the system lets (`auto`), wholly or not at all (strict), or never (off) (default $PLX_SANDBOX, else auto)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -76,6 +77,11 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	box, err := a.newSandbox(f.sandbox)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
 	s, err := a.openStore()
 	if err != nil {
 		return err
@@ -96,7 +102,8 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	if z.Bin, err = binDir(s); err != nil {
+	z.Run = box.Run
+	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return err
 	}
 	results, err := z.Realize(ctx, c)
@@ -136,7 +143,6 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	}
 	return &realize.Realizer{
 		Store:   s,
-		Run:     builder.Run,
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
@@ -185,7 +191,7 @@ func parseArgs(args []string) (map[string]string, error) {
 
 // origin returns what records tell of this machine.
 func origin() store.Origin {
-	o := store.Origin{Version: version(), Sandbox: "off"}
+	o := store.Origin{Version: version()}
 	o.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
 		o.By = u.Username

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,9 +14,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"plx/internal/builder"
 )
 
 func TestMain(m *testing.M) {
+	builder.Warden()
 	testscript.Main(m, map[string]func(){"plx": main})
 }
 
@@ -66,7 +70,7 @@ func haveHello() bool {
 	return exec.Command("sh", "../../examples/hello/get-source.sh", cacheDir()).Run() == nil
 }
 
-// scriptCondition knows [hello], [python3] and [root].
+// scriptCondition knows [hello], [python3], [root] and [sandbox].
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
 	case "hello":
@@ -74,6 +78,8 @@ func scriptCondition(cond string) (bool, error) {
 	case "python3":
 		_, err := exec.LookPath("python3")
 		return err == nil, nil
+	case "sandbox":
+		return haveSandbox()
 	case "root":
 		return os.Geteuid() == 0, nil
 	}
@@ -143,4 +149,21 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 		log.Close()
 	})
 	ts.Setenv("URL", s.URL)
+}
+
+// haveSandbox reports whether commands can be isolated here. A test for that
+// is not passed over in silence.
+func haveSandbox() (bool, error) {
+	s := &builder.Sandbox{Mode: builder.Strict}
+	defer s.Close()
+	dir, err := os.MkdirTemp("", "plx-sandbox-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	_, err = s.Run(context.Background(), builder.Action{Dir: dir + "/build", Argv: []string{"true"}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "commands can't be isolated here, so that some scripts are passed over:", err)
+	}
+	return err == nil, nil
 }

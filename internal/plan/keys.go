@@ -19,7 +19,8 @@ var fileKeys = keys{
 
 var defaultsKeys = keys{
 	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true, "timeout": true,
-	"tools": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"network": true, "sandbox": true,
+	"tools": false, "retries": false, "resources": false,
 }
 
 var stageKeys = keys{
@@ -29,13 +30,16 @@ var stageKeys = keys{
 	"description": true, "default": true, "always": true, "group": true,
 	"matrix": true, "exclude": true, "include": true,
 	"extends": true, "without": true,
-	"tools": false, "carry": false, "network": false, "sandbox": false, "retries": false, "resources": false,
+	"network": true, "sandbox": true,
+	"tools": false, "carry": false, "retries": false, "resources": false,
 }
 
 // groupKeys are the keys that mean something in a group.
 var groupKeys = []string{"group", "description", "default"}
 
 var useKeys = keys{"file": true, "params": true, "bind": true, "override": true}
+
+var sandboxKeys = keys{"paths": true}
 
 var inputKeys = keys{"stage": true, "outputs": true, "match": true, "list": true}
 
@@ -50,10 +54,10 @@ var fetchKeys = keys{
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.
-var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include"}
+var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include", "network"}
 
 // scriptKeys are the keys of a stage that say something about any process.
-var scriptKeys = []string{"env", "passenv", "timeout"}
+var scriptKeys = []string{"env", "passenv", "timeout", "sandbox"}
 
 // known reports the keys of the table that are not among the keys, and
 // whether there was none.

@@ -96,7 +96,7 @@ func (p *problems) readOwn(s *stage, defaults attributes) {
 		base = defaults
 	}
 	if s.action != "run" {
-		base.runs, base.maxRuns, base.match, base.matchAt = 1, 0, match.Default(), nil
+		base.runs, base.maxRuns, base.match, base.matchAt, base.network = 1, 0, match.Default(), nil, false
 	}
 	s.attributes = p.readAttributes(s.at, base)
 	if s.at.get("match") != nil && len(s.match.Exact()) > 0 {

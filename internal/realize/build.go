@@ -259,6 +259,10 @@ func (t *task) command(dir string, run int, log *os.File) builder.Action {
 		Log:     log,
 		Bin:     t.g.Bin,
 		Timeout: t.stage.Timeout,
+
+		Network:    d.Network,
+		Open:       d.Sandbox.Paths,
+		Unconfined: d.Sandbox.Off,
 	}
 	if d.Script != "" {
 		a.Argv = append(slices.Clone(d.Shell), "-c", d.Script)
@@ -288,7 +292,7 @@ func (t *task) origin(run int, u builder.Usage) store.Origin {
 	o := t.g.Origin
 	o.Action, o.Run = t.key, run
 	o.Started, o.Stopped = u.Started, u.Stopped
-	o.User, o.System, o.MaxRSS = u.User, u.System, u.MaxRSS
+	o.User, o.System, o.MaxRSS, o.Sandbox = u.User, u.System, u.MaxRSS, u.Sandbox
 	return o
 }
 

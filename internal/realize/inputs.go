@@ -29,6 +29,7 @@ func newAction(d store.Derivation) store.Action {
 	if a.Path = d.Env["PATH"]; a.Path == "" {
 		a.Path = builder.DefaultPath
 	}
+	a.Network, a.Sandbox = d.Network, d.Sandbox
 	a.Inputs = make(map[string]store.ActionInput, len(d.Inputs))
 	a.Outputs = outputPaths(d.Outputs)
 	return a

@@ -53,6 +53,25 @@ type Derivation struct {
 	Check   string
 	Match   any  // what the matcher says in canonical form; nil: the default
 	Always  bool // run it each time, whatever is there
+	Network bool // the command may use the network
+	Sandbox Sandbox
+}
+
+// A Sandbox says how a command is isolated. The zero Sandbox is the default:
+// from all that it isn't given.
+type Sandbox struct {
+	Off   bool     // not at all
+	Paths []string // absolute paths of the machine that it sees, sorted; none if Off
+}
+
+// set adds s to the table of a canonical form, unless it is the default.
+func (s Sandbox) set(t map[string]any) {
+	switch {
+	case s.Off:
+		t["sandbox"] = "off"
+	case len(s.Paths) > 0:
+		t["sandbox"] = map[string]any{"paths": list(s.Paths)}
+	}
 }
 
 // derivationFormat marks a canonical derivation and its version.
@@ -93,6 +112,8 @@ func (d Derivation) Canonical() ([]byte, error) {
 		t["match"] = d.Match
 	}
 	setTrue(t, "always", d.Always)
+	setTrue(t, "network", d.Network)
+	d.Sandbox.set(t)
 	data, err := Canonical(t)
 	if err != nil {
 		return nil, fmt.Errorf("derivation %s: %w", d.Name, err)
@@ -304,7 +325,16 @@ func (r *reader) derivation(v any) Derivation {
 		Check:   as[string](r, "check", t["check"]),
 		Match:   t["match"],
 		Always:  as[bool](r, "always", t["always"]),
+		Network: as[bool](r, "network", t["network"]),
+		Sandbox: r.sandbox(t["sandbox"]),
 	}
+}
+
+func (r *reader) sandbox(v any) Sandbox {
+	if v == "off" {
+		return Sandbox{Off: true}
+	}
+	return Sandbox{Paths: r.strings("sandbox.paths", r.table("sandbox", v)["paths"])}
 }
 
 func (r *reader) input(key string, v any) Input {
