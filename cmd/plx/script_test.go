@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -37,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"lines":  scriptLines,
 			"let":    scriptLet,
 			"serve":  scriptServe,
+			"listen": scriptListen,
 		},
 	})
 }
@@ -166,4 +169,45 @@ func haveSandbox() (bool, error) {
 		fmt.Fprintln(os.Stderr, "commands can't be isolated here, so that some scripts are passed over:", err)
 	}
 	return err == nil, nil
+}
+
+// scriptListen listens until the script ends: at the Unix socket $SOCKET, at
+// the abstract one of that name, and at the UDP port $UDP of this machine,
+// from which it notes what it hears in heard.
+func scriptListen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: listen")
+	}
+	dir, err := os.MkdirTemp("", "plx") // the path of a socket must be short
+	ts.Check(err)
+	ts.Check(os.Chmod(dir, 0o755))
+	var open []io.Closer
+	for _, name := range []string{dir + "/socket", "@" + dir + "/socket"} {
+		l, err := net.Listen("unix", name)
+		ts.Check(err)
+		open = append(open, l)
+	}
+	ts.Check(os.Chmod(dir+"/socket", 0o777))
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	ts.Check(err)
+	log, err := os.Create(ts.MkAbs("heard"))
+	ts.Check(err)
+	go func() {
+		b := make([]byte, 100)
+		for {
+			n, _, err := udp.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			log.Write(b[:n])
+		}
+	}()
+	ts.Defer(func() {
+		for _, c := range append(open, udp, log) {
+			c.Close()
+		}
+		os.RemoveAll(dir)
+	})
+	ts.Setenv("SOCKET", dir+"/socket")
+	ts.Setenv("UDP", strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port))
 }

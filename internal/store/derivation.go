@@ -61,16 +61,16 @@ type Derivation struct {
 // from all that it isn't given.
 type Sandbox struct {
 	Off   bool     // not at all
-	Paths []string // absolute paths of the machine that it sees, sorted; none if Off
+	Paths []string // absolute paths of the machine that it sees besides, sorted
 }
 
 // set adds s to the table of a canonical form, unless it is the default.
 func (s Sandbox) set(t map[string]any) {
-	switch {
-	case s.Off:
-		t["sandbox"] = "off"
-	case len(s.Paths) > 0:
-		t["sandbox"] = map[string]any{"paths": list(s.Paths)}
+	own := make(map[string]any)
+	setTrue(own, "off", s.Off)
+	setList(own, "paths", s.Paths)
+	if len(own) > 0 {
+		t["sandbox"] = own
 	}
 }
 
@@ -331,10 +331,8 @@ func (r *reader) derivation(v any) Derivation {
 }
 
 func (r *reader) sandbox(v any) Sandbox {
-	if v == "off" {
-		return Sandbox{Off: true}
-	}
-	return Sandbox{Paths: r.strings("sandbox.paths", r.table("sandbox", v)["paths"])}
+	t := r.table("sandbox", v)
+	return Sandbox{Off: as[bool](r, "sandbox.off", t["off"]), Paths: r.strings("sandbox.paths", t["paths"])}
 }
 
 func (r *reader) input(key string, v any) Input {
