@@ -274,8 +274,15 @@ func show(from, to string) error {
 	return bind(from, to, attributes)
 }
 
-// makePoint makes what a mount is to cover.
+// makePoint makes what a mount is to cover: below /tmp as the command's user,
+// for there nobody else is known.
 func makePoint(to string, dir bool) error {
+	if strings.HasPrefix(to, "/tmp/") || strings.HasPrefix(to, "/var/tmp/") {
+		uid, _ := unix.SetfsuidRetUid(insideID)
+		gid, _ := unix.SetfsgidRetGid(insideID)
+		defer unix.Setfsuid(uid)
+		defer unix.Setfsgid(gid)
+	}
 	if dir {
 		return os.MkdirAll(to, 0o755)
 	}

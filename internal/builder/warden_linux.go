@@ -60,6 +60,7 @@ type warden struct {
 
 // newWarden makes of the namespaces it was started in a place to start from.
 func newWarden() (*warden, error) {
+	unix.Umask(umask) // whatever plx's is, others can use what is made here
 	w := &warden{system: systemDirs(), identity: ownIdentity()}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return nil, os.NewSyscallError("make mounts private", err)
@@ -178,7 +179,6 @@ func (w *warden) start(o order, log int, mounts []int) (pid int, err error) {
 	if err := w.confine(o); err != nil {
 		return 0, err
 	}
-	unix.Umask(umask)
 	unix.Pwrite(w.numbers, []byte(firstNumber), 0) // nothing depends on it
 	pid, err = syscall.ForkExec(program, argv, &syscall.ProcAttr{
 		Dir:   cellDir.src(),

@@ -211,6 +211,10 @@ func (t *task) make(ctx context.Context, st *store.Staging, run int, claimed boo
 	}
 	defer log.Close()
 	usage, err := t.g.Run(ctx, t.command(st.Dir(), run, log))
+	var refused *builder.SandboxError
+	if errors.As(err, &refused) {
+		return store.Realization{}, false, err
+	}
 	if err != nil {
 		return store.Realization{}, false, &BuildError{Err: err}
 	}
