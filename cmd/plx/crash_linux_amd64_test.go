@@ -139,7 +139,7 @@ type project struct {
 	rref     string // stands for RREF in args
 
 	want  outcome // of the command that nothing happens to
-	world world  // after that and gc
+	world world   // after that and gc
 	lock  []string
 }
 

@@ -118,7 +118,7 @@ func (l *load) count() string { return fmt.Sprintf("%s/count-%d", l.dir, l.round
 func (l *load) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "plx", args...)
 	cmd.Dir = l.dir
-	cmd.Env = append(os.Environ(), "PLX_STORE="+l.dir+"/store", "COUNT="+l.count())
+	cmd.Env = append(os.Environ(), "PLX_STORE="+l.dir+"/store", "COUNT="+l.count(), "PLX_SANDBOX=off")
 	return cmd
 }
 

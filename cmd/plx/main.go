@@ -2,6 +2,13 @@
 // into derivations, realizes them, and keeps each result in a store.
 package main
 
-import "os"
+import (
+	"os"
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+	"plx/internal/builder"
+)
+
+func main() {
+	builder.Warden() // doesn't return in a process that keeps commands apart
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

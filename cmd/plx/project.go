@@ -198,14 +198,14 @@ func currentPlan(s *store.Store) (*plan.Closure, error) {
 }
 
 // binDir returns a directory with nothing but a link to this program, for
-// builds to call it.
-func binDir(s *store.Store) (string, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return "", err
+// builds to call it, and where the program is.
+func binDir(s *store.Store) (dir, exe string, err error) {
+	if exe, err = os.Executable(); err != nil {
+		return "", "", err
 	}
 	if exe, err = filepath.EvalSymlinks(exe); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return s.LinkBin(exe, "plx")
+	dir, err = s.LinkBin(exe, "plx")
+	return dir, exe, err
 }

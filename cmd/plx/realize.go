@@ -29,6 +29,7 @@ type realizeFlags struct {
 	args           []string
 	link           string
 	json           bool
+	sandbox        string
 }
 
 func (a *app) realizeCmd() *cobra.Command {
@@ -66,6 +67,7 @@ default = true, or else those that no other stage depends on.`,
 	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
 	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
 	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
+	flags.StringVar(&f.sandbox, "sandbox", "", "isolate commands: as far as the system lets (`auto`), wholly or not at all (strict), or never (off) (default $PLX_SANDBOX, else auto)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -78,6 +80,11 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	box, err := a.newSandbox(f.sandbox)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
 	s, err := a.openStore()
 	if err != nil {
 		return err
@@ -98,8 +105,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	z.Run = a.runner(box, a.cgroups(c))
 	if !s.ReadOnly() {
-		if z.Bin, err = binDir(s); err != nil {
+		if z.Bin, box.Program, err = binDir(s); err != nil {
 			return err
 		}
 	}
@@ -146,13 +154,8 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	if err != nil {
 		return nil, err
 	}
-	var groups *builder.Cgroups
-	if !f.dryRun {
-		groups = a.cgroups(c)
-	}
 	return &realize.Realizer{
 		Store:   s,
-		Run:     a.runner(groups),
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: p.observe,
@@ -169,11 +172,12 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	}, nil
 }
 
-// runner runs commands under the control of the signals that plx gets.
-func (a *app) runner(groups *builder.Cgroups) realize.Runner {
+// runner runs commands in the sandbox, under the control of the signals that
+// plx gets.
+func (a *app) runner(box *builder.Sandbox, groups *builder.Cgroups) realize.Runner {
 	return func(ctx context.Context, action builder.Action) (builder.Usage, error) {
 		action.Control, action.Cgroups = a.control, groups
-		return builder.Run(ctx, action)
+		return box.Run(ctx, action)
 	}
 }
 
@@ -210,7 +214,7 @@ func parseArgs(args []string) (map[string]string, error) {
 
 // origin returns what records tell of this machine.
 func origin() store.Origin {
-	o := store.Origin{Version: version(), Sandbox: "off"}
+	o := store.Origin{Version: version()}
 	o.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
 		o.By = u.Username

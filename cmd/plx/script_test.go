@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,9 +16,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"plx/internal/builder"
 )
 
 func TestMain(m *testing.M) {
+	builder.Warden()
 	testscript.Main(m, map[string]func(){"plx": main})
 }
 
@@ -33,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"lines":  scriptLines,
 			"let":    scriptLet,
 			"serve":  scriptServe,
+			"listen": scriptListen,
 		},
 	})
 }
@@ -66,7 +73,7 @@ func haveHello() bool {
 	return exec.Command("sh", "../../examples/hello/get-source.sh", cacheDir()).Run() == nil
 }
 
-// scriptCondition knows [hello], [mount], [python3] and [root].
+// scriptCondition knows [hello], [mount], [python3], [root] and [sandbox].
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
 	case "hello":
@@ -76,6 +83,8 @@ func scriptCondition(cond string) (bool, error) {
 	case "python3":
 		_, err := exec.LookPath("python3")
 		return err == nil, nil
+	case "sandbox":
+		return haveSandbox()
 	case "root":
 		return os.Geteuid() == 0, nil
 	}
@@ -145,4 +154,62 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 		log.Close()
 	})
 	ts.Setenv("URL", s.URL)
+}
+
+// haveSandbox reports whether commands can be isolated here. A test for that
+// is not passed over in silence.
+func haveSandbox() (bool, error) {
+	s := &builder.Sandbox{Mode: builder.Strict}
+	defer s.Close()
+	dir, err := os.MkdirTemp("", "plx-sandbox-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	_, err = s.Run(context.Background(), builder.Action{Dir: dir + "/build", Argv: []string{"true"}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "commands can't be isolated here, so that some scripts are passed over:", err)
+	}
+	return err == nil, nil
+}
+
+// scriptListen listens until the script ends: at the Unix socket $SOCKET, at
+// the abstract one of that name, and at the UDP port $UDP of this machine,
+// from which it notes what it hears in heard.
+func scriptListen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: listen")
+	}
+	dir, err := os.MkdirTemp("", "plx") // the path of a socket must be short
+	ts.Check(err)
+	ts.Check(os.Chmod(dir, 0o755))
+	var open []io.Closer
+	for _, name := range []string{dir + "/socket", "@" + dir + "/socket"} {
+		l, err := net.Listen("unix", name)
+		ts.Check(err)
+		open = append(open, l)
+	}
+	ts.Check(os.Chmod(dir+"/socket", 0o777))
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	ts.Check(err)
+	log, err := os.Create(ts.MkAbs("heard"))
+	ts.Check(err)
+	go func() {
+		b := make([]byte, 100)
+		for {
+			n, _, err := udp.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			log.Write(b[:n])
+		}
+	}()
+	ts.Defer(func() {
+		for _, c := range append(open, udp, log) {
+			c.Close()
+		}
+		os.RemoveAll(dir)
+	})
+	ts.Setenv("SOCKET", dir+"/socket")
+	ts.Setenv("UDP", strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"plx/internal/builder"
 	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
@@ -88,16 +87,20 @@ func (a *app) repair(ctx context.Context, s *store.Store, found []store.Damage) 
 	if err := a.hold(ctx, s); err != nil {
 		return found, err
 	}
+	box, err := a.newSandbox("")
+	if err != nil {
+		return found, err
+	}
+	defer box.Close()
 	z := &realize.Realizer{
 		Store:   s,
-		Run:     builder.Run,
+		Run:     a.runner(box, nil),
 		Fetch:   fetcher,
 		Values:  lensValues{s},
 		Observe: (&progress{app: a}).observe,
 		Options: realize.Options{LookupEnv: os.LookupEnv, Origin: origin()},
 	}
-	var err error
-	if z.Bin, err = binDir(s); err != nil {
+	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return found, err
 	}
 	return s.Repair(ctx, found, store.RepairOptions{

@@ -24,12 +24,15 @@ type Action struct {
 	Args    map[string]string // k=v is seen as $PLX_ARG_k
 	Run     int               // $PLX_RUN, from 1
 	Log     *os.File          // gets what the command prints; nil: nothing does
-	Bin     string            // a directory put last on PATH; empty: none
+	Bin     string            // a directory put last on PATH; empty: none. In a cell it is another, with [Sandbox.Program]
 	Grace   time.Duration     // how long it has between TERM and KILL; 0: 5 s
 	Limits
-	Jobs    [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
-	Control *Control    // stops and resumes it; nil: nobody does
-	Cgroups *Cgroups    // hold it to its memory and processes; nil: nothing does
+	Network    bool        // the command may use the machine's network
+	Open       []string    // absolute paths of this machine that the command may read
+	Unconfined bool        // the command is not isolated
+	Jobs       [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
+	Control    *Control    // stops and resumes it; nil: nobody does
+	Cgroups    *Cgroups    // hold it to its memory and processes; nil: nothing does
 }
 
 // An Input is one directory below in, or a directory of numbered ones.
@@ -53,19 +56,25 @@ type Usage struct {
 	MaxRSS  int64         // largest resident set of a process, in bytes
 	Started time.Time
 	Stopped time.Time
+	Sandbox string // what kept the command inside: "namespaces+landlock", "landlock", …, "none"
 }
 
 // defaultGrace is enough for a program to write a checkpoint of some 100 MB,
 // and short enough for somebody who waits after ^C.
 const defaultGrace = 5 * time.Second
 
-// Run lays the build directory, runs the command in it, and returns once no
-// process of it is left. The directory stays, whatever comes of it.
+// Run lays the build directory, runs the command in it, not isolated, and
+// returns once no process of it is left. The directory stays, whatever comes
+// of it.
 //
 // The error is an [ExitError] if the command fails, a [TimeoutError] if it
 // takes too long, and a [LimitError] if it makes too much. If ctx ends first, the error wraps ctx's own and its cause.
 // Usage is zero if the command was not started.
 func Run(ctx context.Context, a Action) (Usage, error) {
+	return run(ctx, a, &Sandbox{Mode: Off}, walls{})
+}
+
+func run(ctx context.Context, a Action, s *Sandbox, w walls) (Usage, error) {
 	dir, err := filepath.Abs(a.Dir)
 	if err != nil {
 		return Usage{}, fmt.Errorf("build directory %s: %w", a.Dir, err)
@@ -74,7 +83,10 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 	if a.Grace == 0 {
 		a.Grace = defaultGrace
 	}
-	b := build{Action: a}
+	b := build{Action: a, place: place(dir), seen: place(dir), sandbox: s, walls: w}
+	if w.namespaces {
+		b.seen = cellDir
+	}
 	if err := b.check(); err != nil {
 		return Usage{}, err
 	}
@@ -91,19 +103,33 @@ func Run(ctx context.Context, a Action) (Usage, error) {
 // A build is an action with its directory absolute.
 type build struct {
 	Action
+	place          // where the build directory is
+	seen     place // where the command finds it
+	sandbox  *Sandbox
+	walls    walls
 	logStart int64 // size of the log when the command was started, in bytes
 }
 
-func (b build) src() string         { return b.Dir + "/src" }
-func (b build) in() string          { return b.Dir + "/in" }
-func (b build) out() string         { return b.Dir + "/out" }
-func (b build) tmp() string         { return b.Dir + "/tmp" }
-func (b build) carry() string       { return b.Dir + "/carry" }
-func (b build) description() string { return b.Dir + "/build.json" }
+// A place is a build directory, by its path.
+type place string
 
-// itemDir returns where an item of an input lies.
-func (b build) itemDir(name string, in Input, i int) string {
-	dir := b.in() + "/" + name
+func (p place) src() string         { return string(p) + "/src" }
+func (p place) in() string          { return string(p) + "/in" }
+func (p place) out() string         { return string(p) + "/out" }
+func (p place) tmp() string         { return string(p) + "/tmp" }
+func (p place) carry() string       { return string(p) + "/carry" }
+func (p place) description() string { return string(p) + "/build.json" }
+
+// cellDir is where a command finds its build directory if it has a place of
+// its own.
+const cellDir place = "/build"
+
+// cellBin is the directory that is put last on PATH there, with plx in it.
+const cellBin = "/plx/bin"
+
+// item returns where an item of an input lies.
+func (p place) item(name string, in Input, i int) string {
+	dir := p.in() + "/" + name
 	if !in.List {
 		return dir
 	}

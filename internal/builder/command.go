@@ -25,6 +25,7 @@ type command struct {
 	files  []uintptr // its standard input, output and error, then those of a jobserver
 	cgroup int       // a file: the cgroup that it is started in; 0: the one that plx is in
 	marker string    // an entry of env that no other build has
+	search string    // in a cell: where the program is looked up
 }
 
 // run starts the command in the build directory, and returns when none of its
@@ -39,7 +40,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	if b.Log != nil {
 		log = b.Log.Fd()
 	}
-	program, err := b.find(b.Argv[0], env.values["PATH"])
+	program, err := b.program(env)
 	if err != nil {
 		return Usage{}, err
 	}
@@ -52,7 +53,8 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		env:    env.list(),
 		dir:    b.src(),
 		files:  append([]uintptr{uintptr(null), log, log}, b.jobFiles()...),
-		marker: "PLX_BUILD=" + b.description(),
+		marker: "PLX_BUILD=" + b.seen.description(),
+		search: env.values["PATH"],
 	}
 	if b.logStart, err = logSize(b.Log); err != nil {
 		return Usage{}, err
@@ -62,12 +64,12 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		return Usage{}, err
 	}
 	c.cgroup = group.fd()
-	u := Usage{Started: time.Now()}
-	p, err := start(c)
+	u := Usage{Started: time.Now(), Sandbox: b.walls.String()}
+	p, err := b.start(c)
 	runtime.KeepAlive(b)
 	if err != nil {
 		group.leave()
-		return Usage{}, c.explain(err)
+		return Usage{}, err
 	}
 	remove := b.Control.add(p)
 	early := b.supervise(ctx, p)
@@ -98,6 +100,15 @@ func (b build) jobFiles() []uintptr {
 	return []uintptr{b.Jobs[0].Fd(), b.Jobs[1].Fd()}
 }
 
+// program returns the path of the command's program. In a cell it is looked up
+// there.
+func (b build) program(env *environ) (string, error) {
+	if b.walls.namespaces {
+		return "", nil
+	}
+	return b.find(b.Argv[0], env.values["PATH"])
+}
+
 // find returns the path of the program that the command's first word names,
 // as a shell does that is in src.
 func (b build) find(name, search string) (string, error) {
@@ -121,7 +132,7 @@ func (b build) fromSource(p string) string {
 	if filepath.IsAbs(p) {
 		return p
 	}
-	return filepath.Join(b.src(), p)
+	return filepath.Join(b.seen.src(), p)
 }
 
 func checkProgram(program string) error {

@@ -40,14 +40,14 @@ func (b build) describe() ([]byte, error) {
 	d := description{
 		Config:  config,
 		Inputs:  make(map[string]describedInput, len(b.Inputs)),
-		Out:     b.out(),
+		Out:     b.seen.out(),
 		Outputs: cleanPaths(b.Outputs),
 		Run:     b.Run,
 	}
 	for name, in := range b.Inputs {
 		items := make([]describedItem, len(in.Items))
 		for i, item := range in.Items {
-			items[i] = describedItem{cleanPaths(item.Outputs), b.itemDir(name, in, i)}
+			items[i] = describedItem{cleanPaths(item.Outputs), b.seen.item(name, in, i)}
 		}
 		d.Inputs[name] = describedInput{in.File, items, in.List}
 	}

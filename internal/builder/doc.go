@@ -21,6 +21,15 @@
 //     last two cases all of its processes get TERM, and time to follow it.
 //  5. Kill what is left of its processes, so that nothing writes to out later.
 //
+// # A sandbox
+//
+// [Sandbox.Run] does the same with the command in a place of its own, where the
+// build directory is /build. On Linux a warden (warden_linux.go), process 1 of
+// a set of namespaces, makes that place (mount_linux.go), takes the command's
+// rights (confine_linux.go, seccomp_linux.go, landlock_linux.go) and starts it;
+// plx tells it what to do (cell_linux.go, message_linux.go). docs/design/isolation.md
+// says why.
+//
 // What differs between operating systems is in files named after them:
 // process_linux.go and process_other.go start a command and find its
 // processes, copy_linux.go and copy_other.go share the bytes of files. Inputs

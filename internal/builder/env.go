@@ -88,7 +88,7 @@ func (b build) environment() (*environ, error) {
 		b.setInput(e, name, in)
 	}
 	for name, p := range inOrder(b.Outputs) {
-		e.set("output "+name, name, below(b.out(), p))
+		e.set("output "+name, name, below(b.seen.out(), p))
 	}
 	for name, value := range inOrder(b.Config) {
 		if text, ok := scalar(value); ok {
@@ -99,9 +99,9 @@ func (b build) environment() (*environ, error) {
 }
 
 func (b build) setOwn(e *environ) {
-	e.set("plx", "out", b.out())
-	e.set("plx", "PLX_BUILD", b.description())
-	e.set("plx", "PLX_CARRY", b.carry())
+	e.set("plx", "out", b.seen.out())
+	e.set("plx", "PLX_BUILD", b.seen.description())
+	e.set("plx", "PLX_CARRY", b.seen.carry())
 	e.set("plx", "PLX_RUN", strconv.Itoa(b.Run))
 	for name, value := range inOrder(b.Args) {
 		e.set("argument "+name, "PLX_ARG_"+name, value)
@@ -119,8 +119,8 @@ func (b build) setDefaults(e *environ) {
 	}
 	for name, value := range map[string]string{
 		"PATH":              DefaultPath,
-		"HOME":              b.tmp(),
-		"TMPDIR":            b.tmp(),
+		"HOME":              b.seen.tmp(),
+		"TMPDIR":            b.seen.tmp(),
 		"LANG":              "C.UTF-8",
 		"TZ":                "UTC",
 		"SOURCE_DATE_EPOCH": strconv.Itoa(epoch),
@@ -130,12 +130,16 @@ func (b build) setDefaults(e *environ) {
 		}
 	}
 	if b.Bin != "" {
-		e.values["PATH"] = strings.TrimPrefix(e.values["PATH"]+":"+b.Bin, ":")
+		bin := b.Bin
+		if b.walls.namespaces {
+			bin = cellBin
+		}
+		e.values["PATH"] = strings.TrimPrefix(e.values["PATH"]+":"+bin, ":")
 	}
 }
 
 func (b build) setInput(e *environ, name string, in Input) {
-	dir, from := b.in()+"/"+name, "input "+name
+	dir, from := b.seen.in()+"/"+name, "input "+name
 	switch {
 	case in.List:
 		e.set(from, name, dir)

@@ -104,7 +104,7 @@ func TestDescription(t *testing.T) {
 }
 
 func TestDescriptionOfNothing(t *testing.T) {
-	text, err := build{Action: Action{Dir: "/build", Run: 1}}.describe()
+	text, err := build{Action: Action{Run: 1}, seen: "/build"}.describe()
 	if want := `{"config":{},"inputs":{},"out":"/build/out","outputs":{},"run":1}` + "\n"; err != nil || string(text) != want {
 		t.Errorf("got %s, %v, want %s", text, err, want)
 	}
@@ -151,7 +151,7 @@ func TestReserved(t *testing.T) {
 	if !slices.IsSorted(reservedNames) {
 		t.Error("reservedNames are not in order")
 	}
-	e, err := build{Action: Action{Dir: "/build", Args: map[string]string{"x": ""}}}.environment()
+	e, err := build{Action: Action{Args: map[string]string{"x": ""}}, seen: "/build"}.environment()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestReserved(t *testing.T) {
 // TestDocumented holds docs/build-environment.md to the variables there are.
 func TestDocumented(t *testing.T) {
 	page := readFile(t, "../../docs/build-environment.md")
-	e, err := build{Action: Action{Dir: "/build", Args: map[string]string{"k": ""}}}.environment()
+	e, err := build{Action: Action{Args: map[string]string{"k": ""}}, seen: "/build"}.environment()
 	if err != nil {
 		t.Fatal(err)
 	}

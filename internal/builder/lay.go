@@ -24,6 +24,9 @@ func (b build) lay(ctx context.Context) error {
 	if err := makeEmpty(b.Dir); err != nil {
 		return fmt.Errorf("build directory: %w", err)
 	}
+	if err := os.Chmod(b.Dir, ours.dir); err != nil {
+		return err
+	}
 	c := &copier{ctx: ctx}
 	steps := []func(*copier) error{b.laySource, b.layInputs, b.layOut, b.layCarry}
 	for _, step := range steps {
@@ -44,6 +47,9 @@ func writeFile(name string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	err = writeAll(fd, data)
+	if err == nil {
+		err = unix.Fchmod(fd, uint32(mode)) // the umask may have taken some of it
+	}
 	if closed := unix.Close(fd); err == nil {
 		err = closed
 	}
@@ -102,7 +108,7 @@ func (b build) layInputs(c *copier) error {
 	}
 	for name, in := range inOrder(b.Inputs) {
 		for i, item := range in.Items {
-			if err := b.layInput(c, b.itemDir(name, in, i), item); err != nil {
+			if err := b.layInput(c, b.item(name, in, i), item); err != nil {
 				return fmt.Errorf("input %s: %w", name, err)
 			}
 		}

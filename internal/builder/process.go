@@ -11,7 +11,7 @@ import (
 // then its number, which is that of its process group and session as well, is
 // nobody else's.
 //
-// Each system has its own start, targets and reap.
+// Each system has its own start, targets, signal, killFirst, nap and reap.
 
 // supervise waits until the process exits, or ends it with all that belongs to
 // it since the context is done or a limit passed. The error says which.
@@ -59,16 +59,12 @@ func (p *process) terminate(grace time.Duration, hurry <-chan struct{}) {
 		if left <= 0 {
 			return
 		}
-		select {
-		case <-hurry:
-			return
-		case <-time.After(min(nap, left)):
-		}
+		p.nap(min(nap, left), hurry)
 	}
 }
 
-func (p *process) signal(s syscall.Signal) {
-	for _, target := range p.targets() {
+func signalAll(targets []int, s syscall.Signal) {
+	for _, target := range targets {
 		syscall.Kill(target, s) // it may have ended by now
 	}
 }
@@ -80,7 +76,7 @@ const sweepTime = 30 * time.Second
 // sweep kills all that is left of the command, and returns when nothing is:
 // only then is what lies in out at rest.
 func (p *process) sweep() error {
-	syscall.Kill(-p.pid, syscall.SIGKILL) // the whole group at once, so that none can fork out of it
+	p.killFirst()
 	over := time.Now().Add(sweepTime)
 	for nap := time.Millisecond; ; nap = min(2*nap, longestNap) {
 		targets := p.targets()
@@ -90,10 +86,8 @@ func (p *process) sweep() error {
 		if time.Now().After(over) {
 			return fmt.Errorf("process %d of the command doesn't follow KILL", max(targets[0], -targets[0]))
 		}
-		for _, target := range targets {
-			syscall.Kill(target, syscall.SIGKILL)
-		}
-		time.Sleep(nap)
+		p.signal(syscall.SIGKILL)
+		p.nap(nap, nil)
 	}
 	<-p.exited
 	return nil

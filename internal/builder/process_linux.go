@@ -18,6 +18,23 @@ type process struct {
 	pid    int
 	marker string
 	exited chan struct{} // closed when it is a zombie
+	guest  *guest        // if it is in a cell; then nothing else is here but exited
+}
+
+// start starts the command, in a cell or behind a fence if it is to be.
+func (b build) start(c command) (*process, error) {
+	if b.walls.namespaces {
+		return b.startInCell(c)
+	}
+	var f *fence
+	if b.walls.landlock {
+		f = b.machineFence()
+	}
+	p, err := start(c, f, b.sandbox.cells.landlock)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return p, nil
 }
 
 // start starts the command on a thread of its own, which waits for it and then
@@ -26,12 +43,12 @@ type process struct {
 // threads, the death signal could come as soon as Go has no more use for that
 // thread. So a plx that is killed takes its commands along, if not what these
 // have started in turn.
-func start(c command) (*process, error) {
+func start(c command, f *fence, landlock int) (*process, error) {
 	p := &process{marker: c.marker, exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: what is changed below ends with the thread
-		err := p.spawn(c)
+		err := p.spawn(c, f, landlock)
 		started <- err
 		if err == nil {
 			p.wait()
@@ -43,13 +60,21 @@ func start(c command) (*process, error) {
 
 // spawn starts the process as leader of a new session, so that it has no
 // terminal to ask questions on or to be stopped by.
-func (p *process) spawn(c command) error {
+func (p *process) spawn(c command, f *fence, landlock int) error {
 	if err := unix.Unshare(unix.CLONE_FS); err == nil {
 		unix.Umask(umask)
 	} else if !hasUmask() { // a container may forbid to set it for the thread
 		c = c.underShell()
 	}
 	closeOnExec()
+	if f != nil {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return os.NewSyscallError("no_new_privs", err)
+		}
+		if err := f.restrict(landlock); err != nil {
+			return err
+		}
+	}
 	var err error
 	p.pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
 		Dir:   c.dir,
@@ -88,6 +113,9 @@ func (p *process) wait() {
 
 // reap waits for the process and returns what its end means.
 func (p *process) reap(u *Usage) error {
+	if p.guest != nil {
+		return p.guest.reap(u)
+	}
 	var status syscall.WaitStatus
 	var took syscall.Rusage
 	for {
@@ -112,6 +140,9 @@ func (p *process) reap(u *Usage) error {
 // daemon that has also dropped its environment is not found, nor is anything
 // where /proc is not this system's.
 func (p *process) targets() []int {
+	if p.guest != nil {
+		return p.guest.targets()
+	}
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return p.groupAlone()
 	}
@@ -132,6 +163,38 @@ func (p *process) targets() []int {
 	}
 	slices.Sort(targets)
 	return slices.Compact(targets)
+}
+
+// signal sends the signal to all live processes of the command.
+func (p *process) signal(s syscall.Signal) {
+	if p.guest != nil {
+		p.guest.signal(s)
+		return
+	}
+	signalAll(p.targets(), s)
+}
+
+// killFirst kills the whole group at once, so that none can fork out of it.
+func (p *process) killFirst() {
+	if p.guest != nil {
+		p.guest.signal(syscall.SIGKILL)
+		return
+	}
+	syscall.Kill(-p.pid, syscall.SIGKILL)
+}
+
+// nap waits, but no longer than there is something to wait for, if it is told,
+// or until hurry is closed.
+func (p *process) nap(d time.Duration, hurry <-chan struct{}) {
+	var gone chan struct{}
+	if p.guest != nil {
+		gone = p.guest.gone
+	}
+	select {
+	case <-gone:
+	case <-hurry:
+	case <-time.After(d):
+	}
 }
 
 // groupAlone is for want of /proc: as long as the process has not exited, its

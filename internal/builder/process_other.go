@@ -20,8 +20,15 @@ type process struct {
 }
 
 // start starts the command as leader of a new session.
+func (b build) start(c command) (*process, error) {
+	p, err := start(c.underShell())
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return p, nil
+}
+
 func start(c command) (*process, error) {
-	c = c.underShell()
 	closeOnExec()
 	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
 		Dir:   c.dir,
@@ -67,6 +74,19 @@ func (p *process) reap(u *Usage) error {
 		u.MaxRSS <<= 10 // from KiB
 	}
 	return exitError(p.status)
+}
+
+// signal sends the signal to the group.
+func (p *process) signal(s syscall.Signal) { signalAll(p.targets(), s) }
+
+// killFirst kills the whole group at once, so that none can fork out of it.
+func (p *process) killFirst() { syscall.Kill(-p.pid, syscall.SIGKILL) }
+
+func (p *process) nap(d time.Duration, hurry <-chan struct{}) {
+	select {
+	case <-hurry:
+	case <-time.After(d):
+	}
 }
 
 // targets returns the group, if any of it is alive. What has left the group is

@@ -2,10 +2,13 @@ package plan
 
 import (
 	"errors"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"plx/internal/match"
+	"plx/internal/store"
 )
 
 // attributes are what [defaults] may set for all stages.
@@ -21,6 +24,8 @@ type attributes struct {
 	matchAt *node // nil: nothing sets it
 	limits  Limits
 	tools   []string
+	network bool
+	sandbox store.Sandbox
 }
 
 // builtin is what a stage has that neither it nor [defaults] sets.
@@ -65,7 +70,53 @@ func (p *problems) readAttributes(table *node, base attributes) attributes {
 	if n := table.get("tools"); n != nil {
 		a.tools = p.readTools(n)
 	}
+	if n := table.get("network"); n != nil {
+		a.network, _ = as[bool](p, n, "true or false")
+	}
+	if n := table.get("sandbox"); n != nil {
+		a.sandbox = p.readSandbox(n)
+	}
 	return a
+}
+
+// readSandbox reads "off", or a table with the paths that are seen besides.
+func (p *problems) readSandbox(n *node) store.Sandbox {
+	switch n.value.(type) {
+	case string:
+		if text := p.text(n); text != "off" {
+			p.add(n, `%q is unknown: want "off", or a table as in { paths = ["/opt/cuda"] }`, text)
+		}
+		return store.Sandbox{Off: true}
+	case map[string]any:
+	default:
+		p.add(n, `want "off", or a table as in { paths = ["/opt/cuda"] }, have %s`, describe(n.value))
+		return store.Sandbox{}
+	}
+	p.known(n, sandboxKeys)
+	list := n.get("paths")
+	if list == nil {
+		return store.Sandbox{}
+	}
+	paths := p.distinct(list, p.texts(list))
+	for i, text := range paths {
+		if err := checkSandboxPath(text); err != nil {
+			p.add(list.item(i), "%q %v", text, err)
+		}
+	}
+	return store.Sandbox{Paths: slices.Sorted(slices.Values(paths))}
+}
+
+// ownDirs are directories that each command has of its own.
+var ownDirs = []string{"/", "/build", "/dev", "/dev/shm", "/dev/pts", "/plx", "/proc", "/tmp"}
+
+func checkSandboxPath(text string) error {
+	switch {
+	case !path.IsAbs(text) || path.Clean(text) != text || strings.Contains(text, "\x00"):
+		return errors.New(`is no path to show: want an absolute one without . and .., as in "/opt/cuda"`)
+	case slices.Contains(ownDirs, text), strings.HasPrefix(text, "/build/"), strings.HasPrefix(text, "/proc/"), strings.HasPrefix(text, "/plx/"):
+		return errors.New("can't be shown: each command has one of its own")
+	}
+	return nil
 }
 
 // readEnv adds the variables of the table to those of the defaults.

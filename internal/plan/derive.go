@@ -209,7 +209,7 @@ func (d *deriver) derive(s *stage, inputs map[string]store.Input) (*Stage, error
 		Name: s.at.key, Kind: store.ActionImport,
 		Script: s.script, Argv: s.argv, Shell: s.shell, Check: s.check,
 		Config: s.config, Env: s.env, Tools: s.tools, Carry: s.carry, Inputs: inputs, Outputs: s.outputs, Metrics: s.metrics,
-		Match: s.canonicalMatch(), Fetch: s.fetch, Always: s.always,
+		Match: s.canonicalMatch(), Fetch: s.fetch, Always: s.always, Network: s.network, Sandbox: s.sandbox,
 	}
 	switch s.action {
 	case "run":

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,33 +49,13 @@ func TestPageHasKeys(t *testing.T) {
 			got = append(got, m[1])
 		}
 		slices.Sort(got)
-		if want := known.names(); !slices.Equal(got, want) {
+		if want := known.sorted(); !slices.Equal(got, want) {
 			t.Errorf("%s: the page has %v, keys.go %v", heading, got, want)
 		}
 	}
-	for _, key := range stageKeys.names() {
+	for _, key := range stageKeys {
 		if !strings.Contains(section(t, text, "### "+key), "```toml") {
 			t.Errorf("### %s: no example", key)
-		}
-	}
-}
-
-func TestPageHasRefusedKeys(t *testing.T) {
-	refused := section(t, readPage(t), "## Not in this version")
-	for what, known := range map[string]keys{"of defaults": defaultsKeys, "of a stage": stageKeys} {
-		_, list, ok := strings.Cut(refused, "- "+what+": ")
-		if !ok {
-			t.Fatalf("no list %q", what)
-		}
-		list, _, _ = strings.Cut(list, "\n- ")
-		var got []string
-		for _, m := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(list, -1) {
-			got = append(got, m[1])
-		}
-		for _, key := range slices.Sorted(maps.Keys(known)) {
-			if slices.Contains(got, key) == known[key] {
-				t.Errorf("%s: %s: supported: %v", what, key, known[key])
-			}
 		}
 	}
 }
@@ -84,7 +63,7 @@ func TestPageHasRefusedKeys(t *testing.T) {
 // TestPageExamples loads each example of the page.
 func TestPageExamples(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(readPage(t), -1)
-	if len(blocks) < len(stageKeys.names()) {
+	if len(blocks) < len(stageKeys) {
 		t.Fatalf("only %d examples", len(blocks))
 	}
 	files := map[string]string{

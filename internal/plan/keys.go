@@ -8,56 +8,57 @@ import (
 // This file is the language: every key that a stage file may have.
 // docs/stage-file.md has a section for each, which a test checks.
 
-// keys are those of one kind of table. The value tells whether this version
-// supports the key; the others have their meaning fixed, but are refused.
-type keys map[string]bool
+// keys are those of one kind of table, each once.
+type keys []string
 
 var fileKeys = keys{
-	"params": true, "defaults": true, "stage": true,
-	"use": true, "require": true,
+	"params", "defaults", "stage",
+	"use", "require",
 }
 
 var defaultsKeys = keys{
-	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true,
-	"timeout": true, "max-silent": true, "max-log": true, "max-output": true, "retries": true, "resources": true, "tools": true,
-	"network": false, "sandbox": false,
+	"shell", "env", "passenv", "runs", "max-runs", "match",
+	"timeout", "max-silent", "max-log", "max-output", "retries", "resources", "tools",
+	"network", "sandbox",
 }
 
 var stageKeys = keys{
-	"run": true, "fetch": true, "files": true, "import": true,
-	"inputs": true, "config": true, "outputs": true, "metrics": true, "src": true, "check": true,
-	"shell": true, "env": true, "passenv": true, "runs": true, "max-runs": true, "match": true,
-	"timeout": true, "max-silent": true, "max-log": true, "max-output": true, "retries": true, "resources": true,
-	"tools": true, "carry": true,
-	"description": true, "default": true, "always": true, "group": true,
-	"matrix": true, "exclude": true, "include": true,
-	"extends": true, "without": true,
-	"network": false, "sandbox": false,
+	"run", "fetch", "files", "import",
+	"inputs", "config", "outputs", "metrics", "src", "check",
+	"shell", "env", "passenv", "runs", "max-runs", "match",
+	"timeout", "max-silent", "max-log", "max-output", "retries", "resources",
+	"tools", "carry",
+	"description", "default", "always", "group",
+	"matrix", "exclude", "include",
+	"extends", "without",
+	"network", "sandbox",
 }
 
 // groupKeys are the keys that mean something in a group.
 var groupKeys = []string{"group", "description", "default"}
 
-var useKeys = keys{"file": true, "params": true, "bind": true, "override": true}
+var useKeys = keys{"file", "params", "bind", "override"}
 
-var inputKeys = keys{"stage": true, "outputs": true, "match": true, "list": true}
+var sandboxKeys = keys{"paths"}
 
-var outputKeys = keys{"path": true, "kind": true, "nonempty": true, "optional": true, "volatile": true}
+var inputKeys = keys{"stage", "outputs", "match", "list"}
 
-var importKeys = keys{"path": true, "sha256": true, "filename": true}
+var outputKeys = keys{"path", "kind", "nonempty", "optional", "volatile"}
+
+var importKeys = keys{"path", "sha256", "filename"}
 
 var fetchKeys = keys{
-	"url": true, "urls": true, "blake3": true, "sha256": true, "sha512": true, "sha1": true,
-	"filename": true, "unpack": true, "strip": true, "max-size": true,
+	"url", "urls", "blake3", "sha256", "sha512", "sha1",
+	"filename", "unpack", "strip", "max-size",
 }
 
 // commandKeys are the keys of a stage that say something about a command
 // that makes the result, and so mean nothing without one.
 var commandKeys = []string{"inputs", "config", "src", "runs", "max-runs", "match", "always", "matrix", "exclude", "include",
-	"max-silent", "max-log", "max-output", "retries", "resources", "tools", "carry"}
+	"network", "max-silent", "max-log", "max-output", "retries", "resources", "tools", "carry"}
 
 // scriptKeys are the keys of a stage that say something about any process.
-var scriptKeys = []string{"env", "passenv", "timeout"}
+var scriptKeys = []string{"env", "passenv", "timeout", "sandbox"}
 
 // known reports the keys of the table that are not among the keys, and
 // whether there was none.
@@ -65,30 +66,17 @@ func (p *problems) known(n *node, known keys) bool {
 	table, _ := n.value.(map[string]any)
 	ok := true
 	for key := range table {
-		supported, exists := known[key]
-		switch {
-		case !exists:
-			hint := p.near(key, known.names())
-			if hint == "" {
-				hint = "; the keys here are " + strings.Join(known.names(), ", ")
-			}
-			p.add(n.child(key), "unknown key%s", hint)
-		case !supported:
-			p.add(n.child(key), "not supported by this version of plx")
+		if slices.Contains(known, key) {
+			continue
 		}
-		ok = ok && supported
+		ok = false
+		hint := p.near(key, known.sorted())
+		if hint == "" {
+			hint = "; the keys here are " + strings.Join(known.sorted(), ", ")
+		}
+		p.add(n.child(key), "unknown key%s", hint)
 	}
 	return ok
 }
 
-// names returns the supported keys, sorted.
-func (k keys) names() []string {
-	var names []string
-	for name, supported := range k {
-		if supported {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+func (k keys) sorted() []string { return slices.Sorted(slices.Values(k)) }

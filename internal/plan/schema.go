@@ -20,31 +20,5 @@ func Schema() map[string]any {
 	if err := json.Unmarshal(schemaText, &schema); err != nil {
 		panic(fmt.Sprintf("plan: schema.json: %v", err))
 	}
-	for name, known := range schemaTables() {
-		properties := schemaProperties(schema, name)
-		for key := range properties {
-			if !known[key] {
-				delete(properties, key)
-			}
-		}
-	}
 	return schema
-}
-
-// schemaTables returns the keys of each table that the schema has under $defs;
-// of the file itself under "".
-func schemaTables() map[string]keys {
-	return map[string]keys{
-		"": fileKeys, "keys": stageKeys, "defaults": defaultsKeys, "use": useKeys,
-		"input": inputKeys, "output": outputKeys, "import": importKeys, "fetch": fetchKeys,
-	}
-}
-
-// schemaProperties returns the properties of a table.
-func schemaProperties(schema map[string]any, name string) map[string]any {
-	table := schema
-	if name != "" {
-		table = schema["$defs"].(map[string]any)[name].(map[string]any)
-	}
-	return table["properties"].(map[string]any)
 }

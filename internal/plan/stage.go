@@ -99,7 +99,7 @@ func (p *problems) readOwn(s *stage, defaults attributes) {
 	}
 	if s.action != "run" {
 		base.runs, base.maxRuns, base.match, base.matchAt = 1, 0, match.Default(), nil
-		base.limits, base.tools = Limits{Timeout: base.limits.Timeout}, nil
+		base.limits, base.tools, base.network = Limits{Timeout: base.limits.Timeout}, nil, false
 	}
 	s.attributes = p.readAttributes(s.at, base)
 	if s.at.get("match") != nil && len(s.match.Exact()) > 0 {

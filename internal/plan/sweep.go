@@ -80,7 +80,7 @@ func (l *loader) readFamily(u *unit, name string) *family {
 // readGroup reads a stage that is a name for others.
 func (l *loader) readGroup(f *family, n *node) {
 	for _, child := range f.at.children() {
-		if !slices.Contains(groupKeys, child.key) && stageKeys[child.key] {
+		if !slices.Contains(groupKeys, child.key) && slices.Contains(stageKeys, child.key) {
 			l.add(child, "has no effect: the stage is a group, and has no result of its own")
 		}
 	}

@@ -217,6 +217,10 @@ func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 		command.Jobs = j.ends()
 	}
 	usage, err := t.g.run(ctx, command)
+	var refused *builder.SandboxError
+	if errors.As(err, &refused) {
+		return store.Realization{}, false, err
+	}
 	if err != nil {
 		return store.Realization{}, false, &BuildError{Err: err}
 	}
@@ -270,6 +274,9 @@ func (t *task) command(dir string, run int, log *os.File) builder.Action {
 			Timeout: t.stage.Timeout, MaxSilent: t.stage.MaxSilent, MaxLog: t.stage.MaxLog, MaxOutput: t.stage.MaxOutput,
 			Memory: t.stage.Resources[plan.Memory], PIDs: t.stage.Resources[plan.PIDs],
 		},
+		Network:    d.Network,
+		Open:       d.Sandbox.Paths,
+		Unconfined: d.Sandbox.Off,
 	}
 	if d.Script != "" {
 		a.Argv = append(slices.Clone(d.Shell), "-c", d.Script)
@@ -299,7 +306,7 @@ func (t *task) origin(run int, u builder.Usage) store.Origin {
 	o := t.g.Origin
 	o.Action, o.Run, o.Tools = t.key, run, t.tools
 	o.Started, o.Stopped = u.Started, u.Stopped
-	o.User, o.System, o.MaxRSS = u.User, u.System, u.MaxRSS
+	o.User, o.System, o.MaxRSS, o.Sandbox = u.User, u.System, u.MaxRSS, u.Sandbox
 	return o
 }
 

@@ -110,6 +110,9 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 		Log:     log,
 		Bin:     t.g.Bin,
 		Limits:  builder.Limits{Timeout: t.stage.Timeout},
+
+		Open:       t.stage.Derivation.Sandbox.Paths,
+		Unconfined: t.stage.Derivation.Sandbox.Off,
 	})
 	return err
 }

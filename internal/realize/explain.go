@@ -98,6 +98,12 @@ func (h *history) differences(t *task, a ancestor) []string {
 	lines = append(lines, tableDifferences("env.", anyTable(old.Env), anyTable(new.Env))...)
 	lines = append(lines, toolDifferences(a.result.Tools, t.tools)...)
 	lines = append(lines, tableDifferences("outputs.", outputTable(old.Outputs), outputTable(new.Outputs))...)
+	if old.Network != new.Network {
+		lines = append(lines, "network changed")
+	}
+	if old.Sandbox.Off != new.Sandbox.Off || !slices.Equal(old.Sandbox.Paths, new.Sandbox.Paths) {
+		lines = append(lines, "sandbox changed")
+	}
 	lines = append(lines, h.sourceDifferences(old.Source, new.Source)...)
 	lines = append(lines, h.inputDifferences(t, a)...)
 	if lines == nil && a.result.Answers(t.key) {

@@ -27,6 +27,7 @@ func newAction(d store.Derivation) store.Action {
 	}
 	a.Platform = runtime.GOOS + "/" + runtime.GOARCH
 	a.Path = searchPath(d)
+	a.Network, a.Sandbox = d.Network, d.Sandbox
 	a.Inputs = make(map[string]store.ActionInput, len(d.Inputs))
 	a.Outputs = outputPaths(d.Outputs)
 	return a

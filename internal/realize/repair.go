@@ -15,7 +15,7 @@ import (
 // If the result is not the same, nothing is changed, and the error is a
 // [store.OtherResultError]. That of a command that fails is a [BuildError].
 func (z *Realizer) Remake(ctx context.Context, c *plan.Closure, r store.Realization) error {
-	t, err := z.remaking(c, r)
+	t, err := z.remaking(ctx, c, r)
 	if err != nil {
 		return fmt.Errorf("remake %v: %w", r.Ref, err)
 	}
@@ -50,7 +50,7 @@ func (z *Realizer) Remake(ctx context.Context, c *plan.Closure, r store.Realizat
 }
 
 // remaking returns the task that made r: its inputs are those of its context.
-func (z *Realizer) remaking(c *plan.Closure, r store.Realization) (*task, error) {
+func (z *Realizer) remaking(ctx context.Context, c *plan.Closure, r store.Realization) (*task, error) {
 	g := z.graph(c)
 	t := g.newTask(g.nodes[r.Ref.DRef()])
 	for name, in := range t.stage.Derivation.Inputs {
@@ -67,6 +67,12 @@ func (z *Realizer) remaking(c *plan.Closure, r store.Realization) (*task, error)
 		}
 	}
 	var err error
+	if t.tools, err = g.toolsOf(ctx, t.node); err != nil {
+		return nil, err
+	}
+	if t.stage.Derivation.Kind == store.ActionRun {
+		t.action.Tools = toolDigests(t.tools)
+	}
 	t.key, err = t.action.Key()
 	return t, err
 }

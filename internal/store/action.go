@@ -17,6 +17,8 @@ type Action struct {
 	Outputs  map[string]string // name → path, the volatile ones too
 	Platform string            // operating system and architecture, as in linux/amd64
 	Path     string            // the search path for commands
+	Network  bool
+	Sandbox  Sandbox
 }
 
 // An ActionInput is what a command sees of one input.
@@ -64,6 +66,8 @@ func (a Action) Canonical() ([]byte, error) {
 	}
 	set(t, "platform", a.Platform)
 	set(t, "path", a.Path)
+	setTrue(t, "network", a.Network)
+	a.Sandbox.set(t)
 	return Canonical(t)
 }
 

@@ -55,6 +55,25 @@ type Derivation struct {
 	Check   string
 	Match   any  // what the matcher says in canonical form; nil: the default
 	Always  bool // run it each time, whatever is there
+	Network bool // the command may use the network
+	Sandbox Sandbox
+}
+
+// A Sandbox says how a command is isolated. The zero Sandbox is the default:
+// from all that it isn't given.
+type Sandbox struct {
+	Off   bool     // not at all
+	Paths []string // absolute paths of the machine that it sees besides, sorted
+}
+
+// set adds s to the table of a canonical form, unless it is the default.
+func (s Sandbox) set(t map[string]any) {
+	own := make(map[string]any)
+	setTrue(own, "off", s.Off)
+	setList(own, "paths", s.Paths)
+	if len(own) > 0 {
+		t["sandbox"] = own
+	}
 }
 
 // derivationFormat marks a canonical derivation and its version.
@@ -97,6 +116,8 @@ func (d Derivation) Canonical() ([]byte, error) {
 		t["match"] = d.Match
 	}
 	setTrue(t, "always", d.Always)
+	setTrue(t, "network", d.Network)
+	d.Sandbox.set(t)
 	data, err := Canonical(t)
 	if err != nil {
 		return nil, fmt.Errorf("derivation %s: %w", d.Name, err)
@@ -310,7 +331,14 @@ func (r *reader) derivation(v any) Derivation {
 		Check:   as[string](r, "check", t["check"]),
 		Match:   t["match"],
 		Always:  as[bool](r, "always", t["always"]),
+		Network: as[bool](r, "network", t["network"]),
+		Sandbox: r.sandbox(t["sandbox"]),
 	}
+}
+
+func (r *reader) sandbox(v any) Sandbox {
+	t := r.table("sandbox", v)
+	return Sandbox{Off: as[bool](r, "sandbox.off", t["off"]), Paths: r.strings("sandbox.paths", t["paths"])}
 }
 
 func (r *reader) input(key string, v any) Input {

@@ -37,6 +37,8 @@ func fullDerivation(t testing.TB) Derivation {
 		Check:   "true",
 		Match:   "all",
 		Always:  true,
+		Network: true,
+		Sandbox: Sandbox{Off: true, Paths: []string{"/a", "/b"}},
 	}
 }
 
@@ -204,7 +206,7 @@ func TestActionCoversEveryField(t *testing.T) {
 		Inputs: map[string]ActionInput{"i": {List: true, File: "f", Items: []ActionItem{
 			{Tree: HashOf(nil), Outputs: map[string]string{"o": "p", "q": "r"}}, {Tree: HashOf([]byte("2")), Outputs: map[string]string{"o": ""}},
 		}}},
-		Outputs: map[string]string{"o": "path"}, Platform: "linux/amd64", Path: "/bin",
+		Outputs: map[string]string{"o": "path"}, Platform: "linux/amd64", Path: "/bin", Network: true, Sandbox: Sandbox{Off: true, Paths: []string{"/a", "/b"}},
 	}
 	seen := map[Hash]string{}
 	for _, c := range append(changes(t, reflect.ValueOf(full)), change{"nothing", reflect.ValueOf(full)}) {

@@ -61,9 +61,6 @@ func (sc *scanner) dir(path string) error {
 		}
 	}
 	list, err := os.ReadDir(sc.host(path))
-	if errors.Is(err, unix.ENAMETOOLONG) {
-		return &TreeError{path, errors.New("is too long a path")}
-	}
 	if err != nil {
 		return err
 	}
@@ -75,7 +72,11 @@ func (sc *scanner) dir(path string) error {
 		if err := CheckPath(below); err != nil {
 			return &TreeError{below, errors.New("has a name that is not UTF-8: rename it")}
 		}
-		if err := sc.entry(below, d.Type()); err != nil {
+		err := sc.entry(below, d.Type())
+		if errors.Is(err, unix.ENAMETOOLONG) {
+			return &TreeError{below, errors.New("is too long a path")}
+		}
+		if err != nil {
 			return err
 		}
 	}

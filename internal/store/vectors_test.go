@@ -70,6 +70,18 @@ func vectors(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	open := Derivation{
+		Name: "ask", Kind: ActionRun, Script: "ask > \"$out/answer\"", Shell: []string{"sh", "-eu"},
+		Network: true, Sandbox: Sandbox{Paths: []string{"/dev/nvidia0", "/opt/cuda"}},
+	}
+	_, openText := mustRef(t, open)
+	openAction, err := Action{
+		Kind: ActionRun, Script: open.Script, Shell: open.Shell, Network: true, Sandbox: Sandbox{Off: true},
+		Platform: "linux/amd64", Path: "/usr/bin:/bin",
+	}.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
 	leafR := RealizationRef(leafRef, Context{}, manifest.Hash())
 	realization, err := canonicalRealization(runRef, Context{"start": {leafR}}, manifest.Hash())
 	if err != nil {
@@ -92,6 +104,8 @@ func vectors(t *testing.T) map[string][]byte {
 		"run.realization":   realization,
 		"tools.derivation":  tooledText,
 		"tools.action":      tooledAction,
+		"open.derivation":   openText,
+		"off.action":        openAction,
 	}
 }
 

@@ -225,6 +225,16 @@ func (v *verifier) derivation(ref DRef) subjects {
 	return subjects{drefs: slices.Clone(needs)}
 }
 
+// hasResult reports whether there is a result of what needs a derivation. If
+// not, a process may have been killed when it wrote the lines of its plan.
+func (s *Store) hasResult(u user) bool {
+	if !u.rref.IsZero() {
+		return true
+	}
+	refs, err := s.Realizations(u.dref)
+	return err == nil && len(refs) > 0
+}
+
 func (s *Store) derivationDamage(ref DRef, err error) Damage {
 	d := Damage{Path: s.drvTablePath(firstOf(ref)), Kind: DamageDerivation, DRef: ref}
 	var damage *DamageError
@@ -240,7 +250,7 @@ func (v *verifier) lostDerivations() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, ref := range slices.SortedFunc(maps.Keys(v.wanted.drefs), DRef.Compare) {
-		if len(v.wanted.drefs[ref]) == 0 {
+		if !slices.ContainsFunc(v.wanted.drefs[ref], v.store.hasResult) {
 			continue
 		}
 		if _, err := v.store.derivationText(ref); errors.Is(err, ErrNotExist) {

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+
+	"plx/internal/builder"
+)
+
+// newSandbox returns what isolates commands, as the flag or the environment
+// says.
+func (a *app) newSandbox(flag string) (*builder.Sandbox, error) {
+	mode := builder.Mode(cmp.Or(flag, os.Getenv("PLX_SANDBOX"), string(builder.Auto)))
+	if !slices.Contains(builder.Modes, mode) {
+		from := "--sandbox"
+		if flag == "" {
+			from = "PLX_SANDBOX"
+		}
+		return nil, &usageError{fmt.Sprintf("%s: %q is unknown: want one of %v", from, mode, builder.Modes)}
+	}
+	return &builder.Sandbox{Mode: mode, Missing: func(err error) { a.say("not isolated as it should be: %v", err) }}, nil
+}
