@@ -33,6 +33,8 @@ type scenario struct {
 	setup func(t *testing.T, p *project)
 	args  []string
 
+	damaged bool // the store is, before the command
+
 	// again reports whether the command may end like this when it is run again
 	// after one that was killed or failed; nil: only like one that was not.
 	again func(end outcome) bool
@@ -83,6 +85,35 @@ var scenarios = []scenario{
 		},
 		args:  []string{"rm", "RREF"},
 		again: func(end outcome) bool { return end.status == 0 || end.status == exitNotFound }, // it is gone
+	},
+	{
+		name: "unpack",
+		setup: func(t *testing.T, p *project) {
+			p.must(t, "realize", "stage.toml")
+			p.must(t, "pack", "joined", "sorted", "-o", "results.plx")
+			if err := builder.Remove(p.store()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		args: []string{"unpack", "-o", "link", "results.plx"},
+	},
+	{
+		name:    "repair",
+		damaged: true,
+		setup: func(t *testing.T, p *project) {
+			p.must(t, "realize", "stage.toml")
+			for _, stage := range []string{"sorted", "many"} {
+				tree := strings.TrimSpace(p.must(t, "path", stage))
+				if err := errors.Join(os.Chmod(tree, 0o755), os.WriteFile(tree+"/stray", nil, 0o666)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.remove(t, "../store/action")
+			if err := os.Mkdir(p.store()+"/action", 0o777); err != nil {
+				t.Fatal(err)
+			}
+		},
+		args: []string{"verify", "--repair"},
 	},
 }
 
@@ -336,13 +367,17 @@ func (p *project) calls(t *testing.T, effects effect) []fileCall {
 // be more.
 func (p *project) recovers(t *testing.T, more bool) {
 	t.Helper()
-	soundWorld(t, p.store())
+	if !p.scenario.damaged {
+		soundWorld(t, p.store())
+		p.must(t, "verify")
+	}
 	end := p.run(t, p.args()...)
 	same := end.status == 0 && end.stdout == p.want.stdout
 	if may := p.scenario.again; !same && (may == nil || !may(end)) {
 		t.Errorf("run again, it ended with %d and printed %q, not %q:\n%s", end.status, end.stdout, p.want.stdout, end.stderr)
 	}
 	soundWorld(t, p.store())
+	p.must(t, "verify")
 	p.must(t, "gc")
 	now := soundWorld(t, p.store())
 	if more {

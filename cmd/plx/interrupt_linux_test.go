@@ -88,7 +88,7 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 	}
 	term.cmd = exec.Command(argv[0], argv[1:]...)
 	term.cmd.Dir = dir
-	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PIDS="+dir+"/pids", "HOME="+dir, "PS1=", "ENV=")
+	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX=off", "PIDS="+dir+"/pids", "HOME="+dir, "PS1=", "ENV=")
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := term.cmd.Start(); err != nil {
