@@ -280,10 +280,72 @@ func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realiza
 	if err != nil {
 		return Realization{}, false, err
 	}
+	if r.Beside, err = x.hash(); err != nil {
+		return Realization{}, false, err
+	}
 	if err := s.placeExtras(r, x); err != nil {
 		return Realization{}, false, err
 	}
 	return r, false, s.addRecord(r)
+}
+
+// hash returns the hash of what x contains, as of a tree that has the log as a
+// file log and the volatile outputs in a directory volatile; zero if there is
+// nothing.
+func (x extras) hash() (Hash, error) {
+	sc := &scanner{top: x.volatile}
+	if err := sc.dir(""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Hash{}, err
+	}
+	var entries []Entry
+	if len(sc.entries) > 0 {
+		entries = append(entries, Entry{Path: "volatile", Kind: KindDir})
+	}
+	for _, e := range sc.entries {
+		e.Path = "volatile/" + e.Path
+		entries = append(entries, e)
+	}
+	f, err := os.Open(x.log)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Hash{}, err
+	}
+	if err == nil {
+		defer f.Close()
+		e := Entry{Path: "log", Kind: KindFile}
+		if e.Size, e.Digest, err = sc.digest(f); err != nil {
+			return Hash{}, err
+		}
+		if e.Size > 0 { // an empty one is not kept
+			entries = append(entries, e)
+		}
+	}
+	if entries == nil {
+		return Hash{}, nil
+	}
+	m, err := NewManifest(entries)
+	return m.Hash(), err
+}
+
+// beside returns where what belongs to a realization is, beside its tree.
+func (s *Store) beside(ref RRef) extras { return extras{s.LogPath(ref), s.VolatilePath(ref)} }
+
+// checkBeside reads the log and the volatile outputs of a realization. The
+// error is a [DamageError] if they are not what the record tells.
+func (s *Store) checkBeside(r Realization) error {
+	if r.Beside.IsZero() {
+		return nil
+	}
+	have, err := s.beside(r.Ref).hash()
+	var bad *TreeError
+	switch {
+	case errors.As(err, &bad):
+		return &DamageError{s.LogPath(r.Ref), err}
+	case err != nil:
+		return err
+	case have != r.Beside:
+		return &DamageError{s.LogPath(r.Ref), errors.New("the log, or a volatile output, holds something else")}
+	}
+	return nil
 }
 
 // refresh says that the realization was made again, as again tells.

@@ -33,6 +33,7 @@ type Realization struct {
 	Tree     Hash
 	Manifest Manifest // what Tree contains
 	Volatile []string // paths of the volatile outputs that there are
+	Beside   Hash     // what its log and its volatile outputs contain; zero: it has none, or that is not known
 	Origin
 	Also    map[Hash]int // other action keys under which a command gave the same, with the numbers of the runs
 	Made    time.Time    // when it was last made: the time of the record's file
@@ -99,6 +100,7 @@ type record struct {
 	Tree       string                `json:"tree"`
 	Manifest   string                `json:"manifest,omitempty"`
 	Volatile   []string              `json:"volatile,omitempty"`
+	Beside     string                `json:"beside,omitempty"`
 	Adopted    string                `json:"adopted,omitempty"`
 	Action     string                `json:"action"`
 	Run        int                   `json:"run,omitempty"`
@@ -145,6 +147,9 @@ func (r Realization) encode() ([]byte, error) {
 		Version:    r.Version,
 		Sandbox:    r.Sandbox,
 		Carried:    r.Carried,
+	}
+	if !r.Beside.IsZero() {
+		rec.Beside = r.Beside.String()
 	}
 	for name, tool := range r.Tools {
 		if rec.Tools == nil {
@@ -200,7 +205,7 @@ func decodeRealization(ref RRef, data []byte) (r Realization, inline bool, err e
 // realization checks that the record is that of ref.
 func (rec record) realization(ref RRef) (Realization, error) {
 	r := Realization{Ref: ref, Context: make(Context, len(rec.Context)), Volatile: rec.Volatile}
-	var errs [5]error
+	var errs [6]error
 	r.Tree, errs[0] = ParseHash(rec.Tree)
 	r.Action, errs[1] = ParseHash(rec.Action)
 	r.Also, errs[2] = parseAlso(rec.Also)
@@ -210,6 +215,9 @@ func (rec record) realization(ref RRef) (Realization, error) {
 			return Realization{}, err
 		}
 		r.Context[name] = refs
+	}
+	if rec.Beside != "" {
+		r.Beside, errs[5] = ParseHash(rec.Beside)
 	}
 	if rec.Adopted != "" {
 		r.Adopted, errs[3] = ParseRRef(rec.Adopted)

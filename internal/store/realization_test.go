@@ -23,7 +23,7 @@ func fullRealization(t testing.TB) Realization {
 	in := RealizationRef(mustDRef(t, "dref:"+hashB+"-in"), nil, m.Hash())
 	c := Context{"x": {in, RealizationRef(dref, nil, m.Hash())}, "none": {}}
 	return Realization{
-		Ref: RealizationRef(dref, c, m.Hash()), Context: c, Tree: m.Hash(), Manifest: m, Volatile: []string{"log.txt"},
+		Ref: RealizationRef(dref, c, m.Hash()), Context: c, Tree: m.Hash(), Manifest: m, Volatile: []string{"log.txt"}, Beside: HashOf([]byte("beside")),
 		Origin: Origin{
 			Action: HashOf([]byte("action")), Run: 7,
 			Started: time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC), Stopped: time.Date(2024, 2, 29, 1, 2, 4, 5, time.UTC),

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +38,7 @@ func (s *Store) believe(r Realization) error {
 	if !q.on || !q.changedSince(s.recordPath(r.Ref)) && !q.changedSince(s.TreePath(r.Tree)) {
 		return nil
 	}
-	return s.suspectTree(r.Tree)
+	return errors.Join(s.suspectTree(r.Tree), s.checkBeside(r))
 }
 
 // suspectTree looks at a tree, once.
@@ -192,13 +191,16 @@ func (s *Store) loseRecord(l *loss, ref RRef) error {
 	case !s.HasTree(r.Tree):
 		l.records[ref] = fmt.Errorf("%s is lost", s.TreePath(r.Tree))
 		return nil
-	case slices.ContainsFunc(r.Volatile, func(p string) bool { return !s.exists(s.VolatilePath(ref) + "/" + p) }):
-		l.records[ref] = fmt.Errorf("%s is lost in part", s.VolatilePath(ref))
+	case !s.suspect.changedSince(s.recordPath(ref)):
 		return nil
-	case s.suspect.changedSince(s.recordPath(ref)):
-		return errors.Join(s.placeLink(r), s.index(r))
 	}
-	return nil
+	if err := s.checkBeside(r); isDamage(err) {
+		l.records[ref] = err
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return errors.Join(s.placeLink(r), s.index(r))
 }
 
 // putAside moves what is damaged to tmp, where gc takes it, and tells of each

@@ -128,6 +128,8 @@ func (p *repairer) realizations(found []Damage) {
 			p.context(d)
 		case DamageVolatile:
 			p.volatile = append(p.volatile, d.RRef)
+		case DamageBeside:
+			p.say(d.Path, "", fmt.Errorf("%s; its result is sound. plx rm --force %v forgets it, to be made again", d.Text, d.RRef))
 		}
 	}
 }
@@ -342,5 +344,11 @@ func (st *Staging) Mend(r Realization) error {
 		return err
 	}
 	from := st.dir + "/volatile"
-	return errors.Join(os.Chmod(from, 0o755), os.Rename(from, to), os.Chmod(to, 0o555))
+	if err := errors.Join(os.Chmod(from, 0o755), os.Rename(from, to), os.Chmod(to, 0o555)); err != nil {
+		return err
+	}
+	if r.Beside, err = s.beside(r.Ref).hash(); err != nil {
+		return err
+	}
+	return s.addRecord(r)
 }

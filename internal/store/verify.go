@@ -40,6 +40,7 @@ const (
 	DamageRecord     DamageKind = "record"     // the record of a realization is not its own
 	DamageLink       DamageKind = "link"       // the link of a realization is lost, or leads elsewhere
 	DamageVolatile   DamageKind = "volatile"   // a volatile output that the record tells of is lost
+	DamageBeside     DamageKind = "beside"     // the log, or a volatile output, holds something else
 	DamageContext    DamageKind = "context"    // a realization that another was built from is lost
 	DamageDerivation DamageKind = "derivation" // the line of a derivation is lost, or not its own
 	DamageIndex      DamageKind = "index"      // a line of the index is lost

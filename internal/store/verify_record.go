@@ -42,7 +42,7 @@ func (v *verifier) realization(ref RRef) subjects {
 		v.damaged(d)
 	}
 	v.link(r)
-	v.volatile(r)
+	v.beside(r)
 	v.needed(r)
 	return subjects{drefs: []DRef{ref.dref}, rrefs: v.contextOf(r)}
 }
@@ -78,12 +78,25 @@ func (v *verifier) link(r Realization) {
 	v.damaged(d)
 }
 
-func (v *verifier) volatile(r Realization) {
+// beside looks at the log and the volatile outputs.
+func (v *verifier) beside(r Realization) {
 	for _, p := range r.Volatile {
 		path := v.store.VolatilePath(r.Ref) + "/" + p
 		if CheckPath(p) == nil && !v.store.exists(path) {
 			v.damaged(Damage{Path: path, Kind: DamageVolatile, Text: "the volatile output is lost", RRef: r.Ref})
+			return
 		}
+	}
+	if v.quick {
+		return
+	}
+	d := Damage{Path: v.store.LogPath(r.Ref), Kind: DamageBeside, RRef: r.Ref}
+	var damage *DamageError
+	if err := v.store.checkBeside(r); errors.As(err, &damage) {
+		d.Text = damage.Err.Error()
+		v.damaged(d)
+	} else if err != nil {
+		v.unreadable(d, err)
 	}
 }
 
