@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -86,6 +87,10 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 	if argv[0] == "plx" {
 		argv[0] = dir + "/bin/plx"
 	}
+	// Under nohup hang-ups are ignored, and that would be inherited.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	term.cmd = exec.Command(argv[0], argv[1:]...)
 	term.cmd.Dir = dir
 	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX=off", "PIDS="+dir+"/pids", "HOME="+dir, "PS1=", "ENV=")
