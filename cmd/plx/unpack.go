@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,11 @@ func (a *app) unpack(ctx context.Context, f unpackFlags, files []string) error {
 		return err
 	}
 	defer s.Close()
+	if slices.Contains(files, "-") { // what comes through a pipe may take its time
+		if err := a.awaitInput(ctx); err != nil {
+			return fmt.Errorf("unpack: %w", err)
+		}
+	}
 	if err := a.hold(ctx, s); err != nil {
 		return err
 	}
@@ -79,6 +85,25 @@ func (a *app) unpack(ctx context.Context, f unpackFlags, files []string) error {
 		l.Add(more)
 	}
 	return a.printUnpacked(s, l, f)
+}
+
+// awaitInput waits for the first byte of stdin.
+func (a *app) awaitInput(ctx context.Context) error {
+	begun, come := bufio.NewReader(a.stdin), make(chan error, 1)
+	a.stdin = begun
+	go func() {
+		_, err := begun.Peek(1)
+		come <- err
+	}()
+	select {
+	case <-ctx.Done(): // the goroutine ends with the process
+		return context.Cause(ctx)
+	case err := <-come:
+		if errors.Is(err, io.EOF) {
+			return nil // to be told as what it is
+		}
+		return err
+	}
 }
 
 // readArchive reads an archive from a file, or from stdin if that is "-".

@@ -60,6 +60,11 @@ func (p *process) terminate(grace time.Duration, hurry <-chan struct{}) {
 			return
 		}
 		p.nap(min(nap, left), hurry)
+		select {
+		case <-hurry:
+			return
+		default:
+		}
 	}
 }
 

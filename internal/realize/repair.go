@@ -102,11 +102,13 @@ func (t *task) fetchAgain(ctx context.Context, st *store.Staging, r store.Realiz
 	if err := t.g.Store.Release(); err != nil {
 		return err
 	}
-	partial, release, err := t.g.Store.Partial(ctx, f.Hash, nil)
+	waiting := func() { t.g.observe(Event{Kind: Waiting, Stage: t.stage}) }
+	partial, release, err := t.g.Store.Partial(ctx, f.Hash, waiting)
 	if err != nil {
 		return err
 	}
-	defer release(true)
+	done := false
+	defer func() { release(done) }() // what there is of it serves the next attempt
 	tell := func(p Download) { t.g.observe(Event{Kind: Fetching, Stage: t.stage, Download: p}) }
 	if _, err := t.g.Fetch(ctx, *f, partial, st.Out(), tell); err != nil {
 		return err
@@ -114,5 +116,7 @@ func (t *task) fetchAgain(ctx context.Context, st *store.Staging, r store.Realiz
 	if _, err := st.Freeze(nil); err != nil {
 		return err
 	}
-	return st.Mend(r)
+	err = st.Mend(r)
+	done = err == nil
+	return err
 }

@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,9 @@ func (s *Store) placeManifest(m Manifest) error {
 // its top is frozen, in case its process ended before it did that.
 func (s *Store) placeTree(dir string, tree Hash) error {
 	path := s.TreePath(tree)
+	if err := s.asideIfTouched(tree); err != nil {
+		return err
+	}
 	if !s.HasTree(tree) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			return err
@@ -80,6 +84,40 @@ func (s *Store) placeTree(dir string, tree Hash) error {
 	}
 	return freezeTop(path)
 }
+
+// asideIfTouched moves a tree aside that somebody has changed: what is to be
+// placed is whole. Whoever changes a file changes its time; then all of the
+// tree is read.
+func (s *Store) asideIfTouched(tree Hash) error {
+	path := s.TreePath(tree)
+	if !s.HasTree(tree) || !touched(path) {
+		return nil
+	}
+	err := s.checkTree(tree)
+	if !isDamage(err) {
+		return err
+	}
+	_, err = s.aside(path, tree.String())
+	return err
+}
+
+// touched reports whether something in a tree has another time than it got, or
+// can't be looked at. Its top may: it is given its time last.
+func touched(top string) bool {
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == top {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.ModTime().Unix() != frozenTime {
+			err = errTouched
+		}
+		return err
+	})
+	return err != nil
+}
+
+var errTouched = errors.New("touched")
 
 // freezeTop does for the top of a tree what [scanner] does for what is below.
 // It leaves alone what is frozen: that may be another user's.

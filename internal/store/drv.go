@@ -250,34 +250,59 @@ func (s *Store) moveOldDerivations() error {
 		}
 	}
 	for first, bases := range byFirst {
-		if err := s.moveOldTable(first, bases); err != nil {
+		if err := s.copyOldTable(first, bases); err != nil {
+			return err
+		}
+	}
+	dir, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := syncFS(dir); err != nil { // before the files go
+		return err
+	}
+	for first, bases := range byFirst {
+		if err := s.removeOldFiles(first, bases); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) moveOldTable(first string, bases []string) error {
-	old := func(base string) string { return s.join("drv", base, oldDerivationName) }
+func (s *Store) oldPath(base string) string { return s.join("drv", base, oldDerivationName) }
+
+func (s *Store) copyOldTable(first string, bases []string) error {
 	var failed error
 	err := appendLines(s.drvTablePath(first), func(t table) (lines []byte) {
 		there := t.derivations()
 		for _, base := range bases {
-			data, err := os.ReadFile(old(base))
+			data, err := os.ReadFile(s.oldPath(base))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				failed = err
 			}
-			if _, ok := there[base]; err == nil && !ok && !bytes.ContainsRune(data, '\n') {
+			if was, ok := there[base]; err == nil && (!ok || !isDerivation(was, base)) && isDerivation(data, base) {
 				lines = fmt.Appendf(lines, "%s\t%s\n", data, base)
 			}
 		}
 		return lines
 	})
-	if err := errors.Join(failed, err); err != nil {
+	return errors.Join(failed, err)
+}
+
+// removeOldFiles removes those that the table has. What is damaged stays, for a
+// person to look at.
+func (s *Store) removeOldFiles(first string, bases []string) error {
+	t, err := readTable(s.drvTablePath(first))
+	if err != nil {
 		return err
 	}
+	there := t.derivations()
 	for _, base := range bases {
-		if err := os.Remove(old(base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if !isDerivation(there[base], base) {
+			continue
+		}
+		if err := os.Remove(s.oldPath(base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		// A directory with nothing in it says nothing.

@@ -97,6 +97,14 @@ func (s *Store) lockWork(ctx context.Context, name string, waiting func()) (*os.
 			f.Close()
 			return nil, err
 		}
+		// gc may have found it unlocked, and be about to move it: that is over
+		// once the store could be held.
+		leave, err := s.enter()
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		leave()
 		if isAt(f, dir) {
 			return f, nil
 		}

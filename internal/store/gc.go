@@ -82,6 +82,9 @@ func (s *Store) gc(ctx context.Context, o GCOptions) (Garbage, error) {
 		return Garbage{}, err
 	}
 	m = m.spare(work, o)
+	if err := errors.Join(m.failed...); err != nil {
+		return Garbage{}, err
+	}
 	g := m.garbage(work)
 	g.Spared = len(m.kept) - rooted
 	if o.Explain {

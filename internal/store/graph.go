@@ -172,6 +172,10 @@ func (sh *shelf) read(s *Store, ref RRef, there map[string]bool) {
 
 func (g *graph) add(dref DRef, sh *shelf) {
 	if sh.err != nil { // a file that has a directory's name
+		if errors.Is(sh.err, fs.ErrPermission) { // what is in it may be in use
+			g.failed = append(g.failed, sh.err)
+			return
+		}
 		g.report(sh.err)
 		g.odd = append(g.odd, dref)
 		return

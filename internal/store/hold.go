@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -34,6 +35,8 @@ type holding struct {
 	ctx      context.Context // of Hold: it ends waiting
 	waiting  func()
 	noted    map[string]bool // what this process refers to
+	actions  map[Hash]string // what it builds
+	torn     bool            // the last note may be half a line
 	notes    *os.File        // where that is written, from Release on
 }
 
@@ -79,7 +82,7 @@ func (s *Store) getReady(ctx context.Context, waiting func()) error {
 	if err != nil {
 		return err
 	}
-	h.ready, h.noted = true, make(map[string]bool)
+	h.ready, h.noted, h.actions = true, make(map[string]bool), make(map[Hash]string)
 	return nil
 }
 
@@ -90,6 +93,34 @@ func (s *Store) aloneFor(f func() error) error {
 	}
 	err := f()
 	return errors.Join(err, flock(s.hold.lock, unix.LOCK_UN), flock(s.hold.gate, unix.LOCK_UN))
+}
+
+// exclusively calls f while no other process holds the store; afterwards it is
+// held as before. What f finds can't change.
+func (s *Store) exclusively(f func() error) error {
+	if err := s.Release(); err != nil {
+		return err
+	}
+	h := &s.hold
+	h.mu.Lock()
+	err := s.waitAlone()
+	if err == nil {
+		h.inside++
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	s.forgetDerivations()
+	err = f()
+	h.mu.Lock()
+	if h.lasting { // f has held it, too
+		h.inside--
+	}
+	h.lasting = true
+	err = errors.Join(err, flock(h.lock, unix.LOCK_SH), flock(h.gate, unix.LOCK_UN))
+	h.mu.Unlock()
+	return err
 }
 
 func (s *Store) waitAlone() error {
@@ -251,8 +282,12 @@ func (s *Store) writeNotes() error {
 		return err
 	}
 	var text bytes.Buffer
+	text.WriteString("\n") // an attempt before may have left half a line
 	for note := range s.hold.noted {
 		text.WriteString(note + "\n")
+	}
+	for key, what := range s.hold.actions {
+		text.WriteString(actionNote(key) + what + "\n")
 	}
 	if _, err := f.Write(text.Bytes()); err != nil {
 		f.Close()
@@ -279,20 +314,43 @@ func (s *Store) note(texts ...string) error {
 	h := &s.hold
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var fresh strings.Builder
-	for _, text := range texts {
-		if !h.noted[text] {
-			h.noted[text] = true
-			fresh.WriteString(text + "\n")
-		}
+	texts = slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return h.noted[text] })
+	if err := h.writeDown(texts...); err != nil {
+		return err
 	}
-	if h.notes == nil || fresh.Len() == 0 {
+	for _, text := range texts {
+		h.noted[text] = true
+	}
+	return nil
+}
+
+// writeDown adds lines to the notes, if they are begun. Of a line that was cut
+// short, on a full disk, the next must not become a part.
+func (h *holding) writeDown(lines ...string) error {
+	if h.notes == nil || len(lines) == 0 {
 		return nil
 	}
-	if _, err := h.notes.WriteString(fresh.String()); err != nil {
+	text := strings.Join(lines, "\n") + "\n"
+	if h.torn {
+		text = "\n" + text
+	}
+	_, err := h.notes.WriteString(text)
+	if h.torn = err != nil; err != nil {
 		return fmt.Errorf("note what is in use: %w", err)
 	}
 	return nil
+}
+
+// noteAction takes down that this process builds something, or, with nothing,
+// that it does so no more.
+func (s *Store) noteAction(key Hash, what string) error {
+	h := &s.hold
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.actions[key] = what; what == "" {
+		delete(h.actions, key)
+	}
+	return h.writeDown(actionNote(key) + what)
 }
 
 // holdAlone is [Store.Hold] for one who removes objects: it waits until no
@@ -366,8 +424,11 @@ func (s *Store) workers() ([]worker, error) {
 	var ps []worker
 	for _, name := range names {
 		f, err := os.OpenFile(s.join("tmp", name), os.O_RDONLY|unix.O_NONBLOCK, 0)
-		if err != nil {
+		if isGone(err) {
 			continue
+		}
+		if err != nil { // it may be in use
+			return nil, err
 		}
 		p := worker{dir: f.Name(), alive: lockAlone(f) != nil}
 		f.Close()

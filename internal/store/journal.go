@@ -74,13 +74,16 @@ func (s *Store) journalPath() string { return s.join("journal") }
 
 // suspicion returns the time from which on nothing may be believed, in ns since
 // 1970, or never.
-func (s *Store) suspicion() (since int64, suspicious bool) {
+func (s *Store) suspicion() (since int64, suspicious bool, err error) {
 	data, err := os.ReadFile(s.journalPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil // a store that is being made, or of the first format
+	}
 	if err != nil {
-		return 0, false
+		return 0, false, err
 	}
 	j := parseJournal(data)
-	return j.since, j.boot != bootID()
+	return j.since, j.boot != bootID(), nil
 }
 
 // A syncer is how far what this process has written is on the disk.
@@ -108,12 +111,17 @@ func (s *Store) openJournal(alone func(func() error) error) error {
 		return err
 	}
 	s.disk.file, s.disk.last = f, time.Now()
-	if _, bad := s.suspicion(); !bad {
+	if _, bad, err := s.suspicion(); err != nil {
+		return err
+	} else if !bad {
 		s.suspect.on = false
 		return s.mindClock()
 	}
 	return alone(func() error {
-		since, bad := s.suspicion()
+		since, bad, err := s.suspicion()
+		if err != nil {
+			return err
+		}
 		if bad {
 			if err := s.recover(since); err != nil {
 				return fmt.Errorf("look at what was written before the machine went down: %w", err)

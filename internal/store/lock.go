@@ -82,7 +82,7 @@ func (s *Store) LockAction(ctx context.Context, key Hash, what string, waiting f
 	if s.ReadOnly() {
 		return nil, s.readOnlyError(s.hold.readOnly)
 	}
-	release, err = s.lockKey(ctx, key, func() error {
+	unlock, err := s.lockKey(ctx, key, func() error {
 		if waiting != nil {
 			waiting(s.holder(key))
 		}
@@ -91,11 +91,14 @@ func (s *Store) LockAction(ctx context.Context, key Hash, what string, waiting f
 	if err != nil {
 		return nil, err
 	}
-	if err := s.note(actionNote(key) + what); err != nil {
-		release()
+	if err := s.noteAction(key, what); err != nil {
+		unlock()
 		return nil, err
 	}
-	return release, nil
+	return func() {
+		s.noteAction(key, "") // it is for people: without it they are told of what has ended
+		unlock()
+	}, nil
 }
 
 // actionNote begins the note on who builds an action.
@@ -107,14 +110,19 @@ func (s *Store) holder(key Hash) string {
 	if err != nil {
 		return ""
 	}
+	by := ""
 	for _, p := range ps {
+		last := ""
 		for _, note := range p.notes {
 			if what, ok := strings.CutPrefix(note, actionNote(key)); ok {
-				return "process " + p.pid() + ", which builds " + what
+				last = what
 			}
 		}
+		if last != "" {
+			by = "process " + p.pid() + ", which builds " + last
+		}
 	}
-	return ""
+	return by
 }
 
 // lockKey locks the byte that belongs to a key, and calls waiting once if it

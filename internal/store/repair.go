@@ -49,9 +49,19 @@ func (s *Store) Repair(ctx context.Context, found []Damage, o RepairOptions) ([]
 			return found, fmt.Errorf("repair: %w", err)
 		}
 	}
+	if err := s.committing(); err != nil {
+		return found, fmt.Errorf("repair: %w", err)
+	}
 	p := &repairer{RepairOptions: o, store: s, ctx: ctx, lost: make(map[Hash][]user), tried: make(map[RRef]bool)}
-	p.realizations(found)
-	p.trees(found)
+	err := s.exclusively(func() error { // others may have mended some of it meanwhile, or made it again
+		still, err := newVerifier(ctx, s, false).again(found, o.Waiting)
+		p.realizations(still)
+		p.trees(still)
+		return err
+	})
+	if err != nil {
+		return found, fmt.Errorf("repair: %w", err)
+	}
 	p.sources(found)
 	p.remake()
 	left, err := newVerifier(ctx, s, false).again(found, o.Waiting)

@@ -210,17 +210,16 @@ func (s *Store) root(name string) (Root, error) {
 	}
 	r := Root{Name: name, Target: target}
 	if object, direct := strings.CutPrefix(target, "../"); direct {
-		s.rootObject(&r, object)
-		return r, nil
+		return r, s.rootObject(&r, object)
 	}
 	object, inside, err := s.objectOf(target)
 	switch {
 	case err != nil:
 		return r, fmt.Errorf("cannot tell what it keeps: %w", err)
 	case inside:
-		s.rootObject(&r, object)
+		err := s.rootObject(&r, object)
 		r.Target = target
-		return r, nil
+		return r, err
 	}
 	info, err := os.Stat(target)
 	switch {
@@ -244,26 +243,37 @@ func isGone(err error) bool {
 }
 
 // rootObject fills in what a path below the store names: drv/X or drv/X/Y.
-func (s *Store) rootObject(r *Root, object string) {
+func (s *Store) rootObject(r *Root, object string) error {
 	parts := strings.Split(object, "/")
 	if len(parts) < 2 || parts[0] != "drv" {
 		r.Stale = true
-		return
+		return nil
 	}
 	dref, err := parseDRefBase(parts[1])
 	if err != nil {
 		r.Stale = true
-		return
+		return nil
 	}
 	// drv/X/Y, or what belongs to it: Y.log, Y.volatile.
 	if len(parts) > 2 {
 		hash, err := ParseHash(parts[2][:min(hashLen, len(parts[2]))])
 		if rref := (RRef{hash, dref}); err == nil {
-			r.Target, r.RRefs, r.Stale = rref.String(), []RRef{rref}, !s.exists(s.recordPath(rref))
-			return
+			_, err := os.Lstat(s.recordPath(rref))
+			r.Target, r.RRefs, r.Stale = rref.String(), []RRef{rref}, isGone(err)
+			return ifNotGone(err)
 		}
 	}
-	r.Target, r.DRefs, r.Stale = dref.String(), []DRef{dref}, !s.hasDerivation(dref)
+	_, err = s.derivationText(dref)
+	r.Target, r.DRefs, r.Stale = dref.String(), []DRef{dref}, errors.Is(err, ErrNotExist)
+	return ifNotGone(err)
+}
+
+// ifNotGone returns an error that says more than that something is gone.
+func ifNotGone(err error) error {
+	if isGone(err) || errors.Is(err, ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // objectOf follows the symlink at path, through others, to a path below the
@@ -392,9 +402,9 @@ func (s *Store) LinkedRefs(dir string) (drefs []DRef, rrefs []RRef, trees []Hash
 			return nil
 		}
 		var r Root
-		s.rootObject(&r, object)
+		err = s.rootObject(&r, object)
 		drefs, rrefs = append(drefs, r.DRefs...), append(rrefs, r.RRefs...)
-		return nil
+		return err
 	})
 	return drefs, rrefs, trees, err
 }

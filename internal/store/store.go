@@ -77,7 +77,9 @@ func Open(dir string) (*Store, error) {
 	if _, err := s.readVersion(); err != nil {
 		return nil, fmt.Errorf("store %s: %w", abs, err)
 	}
-	s.suspect.since, s.suspect.on = s.suspicion()
+	if s.suspect.since, s.suspect.on, err = s.suspicion(); err != nil {
+		return nil, fmt.Errorf("store %s: %w", abs, err)
+	}
 	s.suspect.trees = make(map[Hash]error)
 	return s, nil
 }

@@ -61,6 +61,10 @@ func (s *Store) makeWork() error {
 		if err != nil {
 			return err
 		}
+		if err := f.Chmod(0o755); err != nil { // gc of another user must see what is noted in it
+			f.Close()
+			return err
+		}
 		err = lockAlone(f)
 		if err == nil && s.exists(dir) {
 			s.work = f
