@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -44,25 +45,113 @@ func systemDirs() []string {
 	return dirs
 }
 
+// A kind is what the place of a command depends on, but for the build directory
+// and sandbox.paths. What all of a kind have in common is made once by each
+// warden, and then copied, which is far less work.
+type kind struct {
+	network bool
+	program string
+}
+
 // enter makes the place for the order, and moves the thread into it.
 func (w *warden) enter(o order, mounts []int) error {
+	built, err := buildMount(o.Dir, mounts)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(built)
+	k := kind{o.Network, o.Program}
+	own := len(o.Open) > 0 // points to show these at are made where all copies would have them
+	if !own {
+		if err := w.enterCommon(k); err != nil {
+			return err
+		}
+	}
+	if err := isolate(o.Network); err != nil {
+		return err
+	}
+	if own {
+		if err := w.furnish(k); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(showBuild(built), showMemory()); err != nil {
+		return err
+	}
+	if own {
+		if err := errors.Join(showAll(o.Open), leaveMachine()); err != nil {
+			return err
+		}
+	}
+	return setNames(o.Network)
+}
+
+// isolate gives the thread namespaces that no command was in.
+func isolate(network bool) error {
 	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
-	if !o.Network {
+	if !network {
 		flags |= unix.CLONE_NEWNET
 	}
-	if err := unix.Unshare(flags); err != nil {
+	return os.NewSyscallError("unshare", unix.Unshare(flags))
+}
+
+// enterCommon moves the thread into the place that commands of the kind have
+// in common, which is for being copied.
+func (w *warden) enterCommon(k kind) error {
+	ns, err := w.common(k)
+	if err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
+	return os.NewSyscallError("setns", unix.Setns(ns, unix.CLONE_NEWNS))
+}
+
+// common returns its namespace, which it makes if there is none yet.
+func (w *warden) common(k kind) (ns int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.places[k]
+	if !ok {
+		if ns, err = w.makeCommon(k); err == nil {
+			w.places[k] = ns
+		}
+	}
+	return ns, err
+}
+
+// makeCommon makes it, on a thread of its own, and returns its namespace.
+func (w *warden) makeCommon(k kind) (ns int, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked
+		if err = os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNS)); err != nil {
+			return
+		}
+		if err = w.furnish(k); err != nil {
+			return
+		}
+		if err = leaveMachine(); err != nil {
+			return
+		}
+		ns, err = open("/proc/thread-self/ns/mnt", unix.O_RDONLY, 0)
+	}()
+	<-done
+	return ns, err
+}
+
+// furnish makes a new root, and in it what all commands of the kind have. The
+// machine's root stays in it.
+func (w *warden) furnish(k kind) error {
 	for _, step := range []func() error{
 		newRoot,
 		w.showSystem,
-		func() error { return fixNames(o.Network) },
+		func() error { return fixNames(k.network) },
 		showDevices,
-		func() error { return showBuild(o.Dir, mounts) },
-		func() error { return showAll(o.Open) },
-		func() error { return showProgram(o.Program) },
-		leaveMachine,
-		func() error { return setNames(o.Network) },
+		makePoints,
+		func() error { return showProgram(k.program) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -215,6 +304,12 @@ func showDevices() error {
 			return os.NewSyscallError("symlink", err)
 		}
 	}
+	return nil
+}
+
+// showMemory mounts what commands write to that is no file: nothing of it
+// outlives them.
+func showMemory() error {
 	if err := unix.Mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"); err != nil {
 		return os.NewSyscallError("mount /dev/pts", err)
 	}
@@ -222,27 +317,41 @@ func showDevices() error {
 	return os.NewSyscallError("mount /dev/shm", err)
 }
 
-// showBuild shows the build directory, which is in the machine's root or comes
-// as a mount.
-func showBuild(dir string, mounts []int) error {
-	if err := os.Mkdir(string(cellDir), 0o755); err != nil {
-		return err
-	}
+// buildMount returns a mount of the build directory, attached nowhere: the one
+// that came with the order, if one did.
+func buildMount(dir string, mounts []int) (fd int, err error) {
 	if len(mounts) > 0 {
-		err := unix.MoveMount(mounts[0], "", unix.AT_FDCWD, string(cellDir), unix.MOVE_MOUNT_F_EMPTY_PATH)
-		if err != nil {
-			return &fs.PathError{Op: "move_mount", Path: string(cellDir), Err: err}
+		fd, err = unix.FcntlInt(uintptr(mounts[0]), unix.F_DUPFD_CLOEXEC, 0)
+		return fd, os.NewSyscallError("fcntl", err)
+	}
+	fd, err = unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, &fs.PathError{Op: "open_tree", Path: dir, Err: err}
+	}
+	return fd, nil
+}
+
+// makePoints makes what the build directory is shown at, and the links into it.
+func makePoints() error {
+	for _, dir := range []string{string(cellDir), "/var"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
 		}
-	} else if err := unix.Mount(machine+dir, string(cellDir), "", unix.MS_BIND, ""); err != nil {
-		return &fs.PathError{Op: "mount", Path: dir, Err: err}
-	}
-	if err := setMount(string(cellDir), 0, given); err != nil {
-		return err
-	}
-	if err := os.MkdirAll("/var", 0o755); err != nil {
-		return err
 	}
 	return errors.Join(os.Symlink(cellDir.tmp(), "/tmp"), os.Symlink("/tmp", "/var/tmp"))
+}
+
+// showBuild shows the build directory.
+func showBuild(mount int) error {
+	attributes := &unix.MountAttr{Attr_set: given}
+	if err := unix.MountSetattr(mount, "", unix.AT_EMPTY_PATH, attributes); err != nil {
+		return os.NewSyscallError("mount_setattr", err)
+	}
+	err := unix.MoveMount(mount, "", unix.AT_FDCWD, string(cellDir), unix.MOVE_MOUNT_F_EMPTY_PATH)
+	if err != nil {
+		return &fs.PathError{Op: "move_mount", Path: string(cellDir), Err: err}
+	}
+	return nil
 }
 
 // showAll shows what the stage has asked for. A device is of no use without
