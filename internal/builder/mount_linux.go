@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -43,121 +42,6 @@ func systemDirs() []string {
 		}
 	}
 	return dirs
-}
-
-// A kind is what the place of a command depends on, but for the build directory
-// and sandbox.paths. What all of a kind have in common is made once by each
-// warden, and then copied, which is far less work.
-type kind struct {
-	network bool
-	program string
-}
-
-// enter makes the place for the order, and moves the thread into it.
-func (w *warden) enter(o order, mounts []int) error {
-	built, err := buildMount(o.Dir, mounts)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(built)
-	k := kind{o.Network, o.Program}
-	own := len(o.Open) > 0 // points to show these at are made where all copies would have them
-	if !own {
-		if err := w.enterCommon(k); err != nil {
-			return err
-		}
-	}
-	if err := isolate(o.Network); err != nil {
-		return err
-	}
-	if own {
-		if err := w.furnish(k); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(showBuild(built), showMemory()); err != nil {
-		return err
-	}
-	if own {
-		if err := errors.Join(showAll(o.Open), leaveMachine()); err != nil {
-			return err
-		}
-	}
-	return setNames(o.Network)
-}
-
-// isolate gives the thread namespaces that no command was in.
-func isolate(network bool) error {
-	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
-	if !network {
-		flags |= unix.CLONE_NEWNET
-	}
-	return os.NewSyscallError("unshare", unix.Unshare(flags))
-}
-
-// enterCommon moves the thread into the place that commands of the kind have
-// in common, which is for being copied.
-func (w *warden) enterCommon(k kind) error {
-	ns, err := w.common(k)
-	if err != nil {
-		return err
-	}
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
-	return os.NewSyscallError("setns", unix.Setns(ns, unix.CLONE_NEWNS))
-}
-
-// common returns its namespace, which it makes if there is none yet.
-func (w *warden) common(k kind) (ns int, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	ns, ok := w.places[k]
-	if !ok {
-		if ns, err = w.makeCommon(k); err == nil {
-			w.places[k] = ns
-		}
-	}
-	return ns, err
-}
-
-// makeCommon makes it, on a thread of its own, and returns its namespace.
-func (w *warden) makeCommon(k kind) (ns int, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked
-		if err = os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNS)); err != nil {
-			return
-		}
-		if err = w.furnish(k); err != nil {
-			return
-		}
-		if err = leaveMachine(); err != nil {
-			return
-		}
-		ns, err = open("/proc/thread-self/ns/mnt", unix.O_RDONLY, 0)
-	}()
-	<-done
-	return ns, err
-}
-
-// furnish makes a new root, and in it what all commands of the kind have. The
-// machine's root stays in it.
-func (w *warden) furnish(k kind) error {
-	for _, step := range []func() error{
-		newRoot,
-		w.showSystem,
-		func() error { return fixNames(k.network) },
-		showDevices,
-		makePoints,
-		func() error { return showProgram(k.program) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // newRoot makes an empty root, and the machine's own one a directory of it.
@@ -407,34 +291,4 @@ func showProgram(program string) error {
 		return nil
 	}
 	return show(machine+program, cellBin+"/plx")
-}
-
-// hostName is what the machine is called in each cell.
-const hostName = "localhost"
-
-// setNames names the machine, and without the network it has itself to talk to.
-func setNames(network bool) error {
-	if err := unix.Sethostname([]byte(hostName)); err != nil {
-		return os.NewSyscallError("sethostname", err)
-	}
-	unix.Setdomainname([]byte("(none)"))
-	if network {
-		return nil
-	}
-	return raiseLoopback()
-}
-
-// raiseLoopback turns on the interface lo.
-func raiseLoopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil // the kernel has no internet protocol, and so no loopback
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP)
-	return os.NewSyscallError("raise lo", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
 }

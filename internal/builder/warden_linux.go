@@ -56,9 +56,10 @@ func Warden() {
 type warden struct {
 	numbers int          // the file that sets the number of the next process
 	system  []string     // directories of the system that there are
+	network *network     // that of the last command that had none but its own
 	places  map[kind]int // mount namespaces that are there to be copied
 	identity
-	mu sync.Mutex // of places
+	mu sync.Mutex // of places and network
 }
 
 // newWarden makes of the namespaces it was started in a place to start from.
