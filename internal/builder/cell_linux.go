@@ -97,9 +97,9 @@ func (c *cell) close() {
 func newCell(nobody bool) (*cell, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: namespaces,
-		// It keeps over the exec what it needs: to mount, to set up the network,
+		// It keeps over the exec what it needs: to mount, to change roots, to set up the network,
 		// to give up capabilities, to forbid user namespaces.
-		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE},
+		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE},
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: insideID, HostID: os.Geteuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: insideID, HostID: os.Getegid(), Size: 1}},
 	}

@@ -44,33 +44,6 @@ func systemDirs() []string {
 	return dirs
 }
 
-// enter makes the place for the order, and moves the thread into it.
-func (w *warden) enter(o order, mounts []int) error {
-	flags := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
-	if !o.Network {
-		flags |= unix.CLONE_NEWNET
-	}
-	if err := unix.Unshare(flags); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
-	for _, step := range []func() error{
-		newRoot,
-		w.showSystem,
-		func() error { return fixNames(o.Network) },
-		showDevices,
-		func() error { return showBuild(o.Dir, mounts) },
-		func() error { return showAll(o.Open) },
-		func() error { return showProgram(o.Program) },
-		leaveMachine,
-		func() error { return setNames(o.Network) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // newRoot makes an empty root, and the machine's own one a directory of it.
 func newRoot() error {
 	const at = "/proc" // any directory that is surely there
@@ -215,6 +188,12 @@ func showDevices() error {
 			return os.NewSyscallError("symlink", err)
 		}
 	}
+	return nil
+}
+
+// showMemory mounts what commands write to that is no file: nothing of it
+// outlives them.
+func showMemory() error {
 	if err := unix.Mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"); err != nil {
 		return os.NewSyscallError("mount /dev/pts", err)
 	}
@@ -222,27 +201,41 @@ func showDevices() error {
 	return os.NewSyscallError("mount /dev/shm", err)
 }
 
-// showBuild shows the build directory, which is in the machine's root or comes
-// as a mount.
-func showBuild(dir string, mounts []int) error {
-	if err := os.Mkdir(string(cellDir), 0o755); err != nil {
-		return err
-	}
+// buildMount returns a mount of the build directory, attached nowhere: the one
+// that came with the order, if one did.
+func buildMount(dir string, mounts []int) (fd int, err error) {
 	if len(mounts) > 0 {
-		err := unix.MoveMount(mounts[0], "", unix.AT_FDCWD, string(cellDir), unix.MOVE_MOUNT_F_EMPTY_PATH)
-		if err != nil {
-			return &fs.PathError{Op: "move_mount", Path: string(cellDir), Err: err}
+		fd, err = unix.FcntlInt(uintptr(mounts[0]), unix.F_DUPFD_CLOEXEC, 0)
+		return fd, os.NewSyscallError("fcntl", err)
+	}
+	fd, err = unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, &fs.PathError{Op: "open_tree", Path: dir, Err: err}
+	}
+	return fd, nil
+}
+
+// makePoints makes what the build directory is shown at, and the links into it.
+func makePoints() error {
+	for _, dir := range []string{string(cellDir), "/var"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
 		}
-	} else if err := unix.Mount(machine+dir, string(cellDir), "", unix.MS_BIND, ""); err != nil {
-		return &fs.PathError{Op: "mount", Path: dir, Err: err}
-	}
-	if err := setMount(string(cellDir), 0, given); err != nil {
-		return err
-	}
-	if err := os.MkdirAll("/var", 0o755); err != nil {
-		return err
 	}
 	return errors.Join(os.Symlink(cellDir.tmp(), "/tmp"), os.Symlink("/tmp", "/var/tmp"))
+}
+
+// showBuild shows the build directory.
+func showBuild(mount int) error {
+	attributes := &unix.MountAttr{Attr_set: given}
+	if err := unix.MountSetattr(mount, "", unix.AT_EMPTY_PATH, attributes); err != nil {
+		return os.NewSyscallError("mount_setattr", err)
+	}
+	err := unix.MoveMount(mount, "", unix.AT_FDCWD, string(cellDir), unix.MOVE_MOUNT_F_EMPTY_PATH)
+	if err != nil {
+		return &fs.PathError{Op: "move_mount", Path: string(cellDir), Err: err}
+	}
+	return nil
 }
 
 // showAll shows what the stage has asked for. A device is of no use without
@@ -298,34 +291,4 @@ func showProgram(program string) error {
 		return nil
 	}
 	return show(machine+program, cellBin+"/plx")
-}
-
-// hostName is what the machine is called in each cell.
-const hostName = "localhost"
-
-// setNames names the machine, and without the network it has itself to talk to.
-func setNames(network bool) error {
-	if err := unix.Sethostname([]byte(hostName)); err != nil {
-		return os.NewSyscallError("sethostname", err)
-	}
-	unix.Setdomainname([]byte("(none)"))
-	if network {
-		return nil
-	}
-	return raiseLoopback()
-}
-
-// raiseLoopback turns on the interface lo.
-func raiseLoopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil // the kernel has no internet protocol, and so no loopback
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP)
-	return os.NewSyscallError("raise lo", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
 }

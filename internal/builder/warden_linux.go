@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,15 +54,18 @@ func Warden() {
 
 // A warden runs the commands of one cell.
 type warden struct {
-	numbers int      // the file that sets the number of the next process
-	system  []string // directories of the system that there are
+	numbers int          // the file that sets the number of the next process
+	system  []string     // directories of the system that there are
+	network *network     // that of the last command that had none but its own
+	places  map[kind]int // mount namespaces that are there to be copied
 	identity
+	mu sync.Mutex // of places and network
 }
 
 // newWarden makes of the namespaces it was started in a place to start from.
 func newWarden() (*warden, error) {
 	unix.Umask(umask) // whatever plx's is, others can use what is made here
-	w := &warden{system: systemDirs(), identity: ownIdentity()}
+	w := &warden{system: systemDirs(), places: make(map[kind]int), identity: ownIdentity()}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return nil, os.NewSyscallError("make mounts private", err)
 	}
