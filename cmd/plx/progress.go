@@ -51,6 +51,9 @@ func (p *progress) observe(e realize.Event) {
 	case realize.Built:
 		p.built++
 		p.say("%s%s: built in %s", name, runText(e), seconds(e.Elapsed))
+	case realize.Checked:
+		p.built++
+		p.say("%s%s: made again in %s, and it is the same", name, runText(e), seconds(e.Elapsed))
 	case realize.Repeated:
 		p.built++
 		p.say("%s%s: built in %s, and gave what was there already", name, runText(e), seconds(e.Elapsed))

@@ -19,8 +19,9 @@ type try struct {
 	carried *store.Carried // nil: the stage carries nothing
 	log     *os.File
 	run     int
-	claimed bool // a result that differs from one that is there is refused
-	attempt int  // from 1
+	claimed bool               // a result that differs from one that is there is refused
+	against *store.Realization // if it is a check: what the result is compared with, and it is not committed
+	attempt int                // from 1
 }
 
 // The time between two attempts: it doubles.

@@ -231,6 +231,9 @@ func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	if err := t.examine(ctx, m, t.st.Volatile(), t.st.Out(), t.log); err != nil {
 		return store.Realization{}, false, err
 	}
+	if t.against != nil {
+		return *t.against, true, t.compare(m)
+	}
 	o := t.origin(t.run, usage)
 	o.Carried = command.Carry != ""
 	return t.commit(t.st, m, o, t.claimed)

@@ -18,6 +18,7 @@ const (
 	Retrying EventKind = "retrying" // an attempt at a run has failed for Err, and another follows after Wait
 	Waiting  EventKind = "waiting"  // another build of the same action is under way
 	Building EventKind = "building" // a command starts
+	Checked  EventKind = "checked"  // a command was run again, and gave the same; Refs is what it gave
 	Fetching EventKind = "fetching" // a download has come further, or stops
 	Built    EventKind = "built"    // a command ended, and its result is in the store
 	Repeated EventKind = "repeated" // a command ended, and its result was in the store
@@ -32,7 +33,7 @@ type Event struct {
 	Stage   *plan.Stage
 	Refs    []store.RRef
 	Run     int           // for builds: the number of the run, from 1
-	Elapsed time.Duration // for Built, Repeated and Failed
+	Elapsed time.Duration // for Built, Repeated, Checked and Failed
 	Because string        // for Skipped: the stage that failed; for Waiting: who is waited for, if that is known
 	Err     error         // for Refused, Retrying, Failed and Warned
 	Attempt int           // for Retrying: the number of the one that failed, from 1
