@@ -60,6 +60,8 @@ func (p *progress) observe(e realize.Event) {
 	case realize.Failed:
 		p.failed++
 		p.say("%s%s: failed after %s: %s", name, runText(e), seconds(e.Elapsed), cause(e.Err))
+	case realize.FailedBefore:
+		p.say("%s: failed last on %s; the log of that is %s", name, e.When.Format(time.DateTime), e.Because)
 	case realize.Skipped:
 		p.skipped++
 		p.say("%s: skipped, for %s failed", name, e.Because)

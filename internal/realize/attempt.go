@@ -43,7 +43,7 @@ func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, 
 			return r, existed, nil
 		}
 		t.handOn()
-		if !isRetried(err) || last == 1 {
+		if !isRetried(err) || t.attempt == last || ctx.Err() != nil {
 			return r, false, err
 		}
 		why := err
@@ -51,9 +51,6 @@ func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, 
 			why = build.Err
 		}
 		t.note("attempt %d of %d: %v", t.attempt, last, why)
-		if t.attempt == last || ctx.Err() != nil {
-			return r, false, err
-		}
 		t.g.observe(Event{Kind: Retrying, Stage: t.stage, Run: t.run, Attempt: t.attempt, Err: why, Wait: pause})
 		if err := t.again(ctx, pause); err != nil {
 			return r, false, err
