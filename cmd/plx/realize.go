@@ -79,7 +79,7 @@ compared.`,
 	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
 	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
 	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
-	flags.StringVar(&f.sandbox, "sandbox", "", "isolate commands: as far as the system lets (`auto`), wholly or not at all (strict), or never (off) (default $PLX_SANDBOX, else auto)")
+	sandboxFlag(cmd, &f.sandbox)
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }

@@ -50,11 +50,13 @@ func (z *Realizer) Check(ctx context.Context, c *plan.Closure, ref store.RRef, r
 	if err := HasCommand(t.stage); err != nil {
 		return err
 	}
+	if r.Hand {
+		return fmt.Errorf("check %v: it was made by hand; plx realize --rebuild %s makes one by command", ref, t.stage.Name)
+	}
 	if !r.Answers(t.key) {
 		return fmt.Errorf("check %v: the command that there is now did not make it; plx realize --rebuild %s makes another", ref, t.stage.Name)
 	}
-	waiting := func(by string) { z.Observe(Event{Kind: Waiting, Stage: t.stage, Because: by}) }
-	release, err := z.Store.LockAction(ctx, t.key, t.stage.Name, waiting)
+	release, err := t.lock(ctx)
 	if err != nil {
 		return err
 	}

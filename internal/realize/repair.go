@@ -30,6 +30,9 @@ func (z *Realizer) Remake(ctx context.Context, c *plan.Closure, r store.Realizat
 		return err
 	}
 	defer st.Abort()
+	if r.Hand {
+		return fmt.Errorf("remake %v: it was made by hand: plx adopt takes it again", r.Ref)
+	}
 	run := t.runOf(r)
 	z.Observe(Event{Kind: Building, Stage: t.stage, Run: run})
 	switch t.stage.Derivation.Kind {

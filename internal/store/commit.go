@@ -131,6 +131,27 @@ func (st *Staging) Reset() error {
 	return os.Mkdir(st.dir, 0o777)
 }
 
+// Fill makes out a copy of a directory, which is left as it is. The error is a
+// [TreeError] if it contains what a tree can't.
+func (st *Staging) Fill(from string) error {
+	if err := st.store.Release(); err != nil { // copying takes long
+		return err
+	}
+	if info, err := os.Stat(from); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s: it is not a directory", from)
+	}
+	m, err := (&scanner{top: from}).scan()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(st.Out(), 0o777); err != nil {
+		return err
+	}
+	return copyTree(from, m, st.Out())
+}
+
 // Freeze sets the volatile outputs apart from the result, makes the result
 // read-only, and returns what it contains. The error is a [TreeError] if it
 // contains what a tree can't.

@@ -60,6 +60,7 @@ type Origin struct {
 	Sandbox string          // how the command was isolated
 	Tools   map[string]Tool // the programs that the stage names, by their names there
 	Carried bool            // the command went on from what an earlier attempt had left
+	Hand    bool            // no command made it, or not alone: a person did
 }
 
 // A Tool is a program that a stage names.
@@ -114,6 +115,7 @@ type record struct {
 	Sandbox    string                `json:"sandbox,omitempty"`
 	Tools      map[string]toolRecord `json:"tools,omitempty"`
 	Carried    bool                  `json:"carried,omitempty"`
+	Hand       bool                  `json:"hand,omitempty"`
 }
 
 type toolRecord struct {
@@ -145,6 +147,7 @@ func (r Realization) encode() ([]byte, error) {
 		Version:    r.Version,
 		Sandbox:    r.Sandbox,
 		Carried:    r.Carried,
+		Hand:       r.Hand,
 	}
 	for name, tool := range r.Tools {
 		if rec.Tools == nil {
@@ -264,6 +267,7 @@ func (rec record) origin(action Hash) Origin {
 		Version: rec.Version,
 		Sandbox: rec.Sandbox,
 		Carried: rec.Carried,
+		Hand:    rec.Hand,
 	}
 }
 
