@@ -31,7 +31,7 @@ func (t *task) failed(run, tries int, st *store.Staging, cause error) error {
 	if err := appendTo(st.LogPath(), reason); err != nil {
 		t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
 	}
-	kept, err := st.Keep(t.stage.Ref)
+	kept, err := st.Keep(t.stage.Ref, t.key)
 	if err != nil {
 		e.Log, e.Err = "", errors.Join(cause, fmt.Errorf("keep the build directory: %v", err))
 		return e

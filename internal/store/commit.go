@@ -462,39 +462,6 @@ func (s *Store) copyExtras(from Realization) (extras, error) {
 	return x, err
 }
 
-// Keep leaves a failed build where a person can look at it, until gc: its
-// directory in tmp, its log beside the derivation. It returns the directory.
-func (st *Staging) Keep(dref DRef) (string, error) {
-	if err := os.Chmod(st.dir, 0o700); err != nil {
-		return "", err
-	}
-	kept := st.store.join("tmp", "failed-"+dref.base())
-	err := os.Rename(st.dir, kept)
-	for errors.Is(err, fs.ErrExist) { // another run's may take its place meanwhile
-		if err := st.store.drop(kept); err != nil {
-			return "", err
-		}
-		err = os.Rename(st.dir, kept)
-	}
-	if err != nil {
-		return "", err
-	}
-	st.kept = true
-	leave, err := st.store.enter()
-	if err != nil {
-		return kept, err
-	}
-	defer leave()
-	if err := st.store.makeDrvDir(dref); err != nil {
-		return kept, err
-	}
-	err = os.Rename(st.log, st.store.FailedLogPath(dref))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return kept, err
-}
-
 // Abort removes what is left of the build, unless it is kept.
 func (st *Staging) Abort() error {
 	if st.kept {
