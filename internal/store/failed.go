@@ -20,9 +20,8 @@ func (st *Staging) Keep(dref DRef, action Hash) (string, error) {
 	if err := os.Chmod(st.dir, 0o700); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(st.dir+"/"+actionName, []byte(action.String()+"\n"), 0o666); err != nil {
-		return "", err
-	}
+	// On a full disk it can't be written; the rest is worth a look all the same.
+	os.WriteFile(st.dir+"/"+actionName, []byte(action.String()+"\n"), 0o666)
 	kept := st.store.failedDir(dref)
 	err := os.Rename(st.dir, kept)
 	for errors.Is(err, fs.ErrExist) { // another run's may take its place meanwhile
@@ -52,7 +51,7 @@ func (st *Staging) Keep(dref DRef, action Hash) (string, error) {
 
 // StageFailed takes the directory of the last failed build of the derivation,
 // to go on there; [Staging.Keep] puts it back. It returns the action key of
-// that build. The error is [ErrNotExist] if there is none.
+// that build, zero if it is not known. The error is [ErrNotExist] if there is none.
 func (s *Store) StageFailed(ref DRef) (*Staging, Hash, error) {
 	s.mustHold()
 	dir, err := s.workPath("build")
@@ -67,12 +66,9 @@ func (s *Store) StageFailed(ref DRef) (*Staging, Hash, error) {
 		return nil, Hash{}, err
 	}
 	st := &Staging{store: s, dir: dir, log: dir + ".log"}
-	data, err := os.ReadFile(dir + "/" + actionName)
-	if err != nil {
-		return st, Hash{}, err
-	}
-	key, err := ParseHash(strings.TrimSpace(string(data)))
-	if info, statErr := os.Lstat(st.Out()); err == nil && statErr == nil && info.IsDir() {
+	data, _ := os.ReadFile(dir + "/" + actionName)
+	key, _ := ParseHash(strings.TrimSpace(string(data)))
+	if info, statErr := os.Lstat(st.Out()); statErr == nil && info.IsDir() {
 		err = unlock(st.Out()) // it may have been frozen already
 	}
 	return st, key, err
