@@ -82,6 +82,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx instantiate --json", "instantiate stage.toml"},
 	{"plx realize --dry-run --json", "realize --dry-run stage.toml"},
 	{"plx realize --json", "realize stage.toml -o result"},
+	{"plx adopt --json", "adopt train byhand"},
 	{"plx pack --json", "pack --dry-run train"},
 	{"plx pack --json", "pack train -o train.plx"},
 	{"plx pack --json", "unpack --list train.plx"},
@@ -122,7 +123,7 @@ func TestDocsJSON(t *testing.T) {
 	t.Setenv("PLX_STORE", writableAtEnd(t, t.TempDir())+"/store")
 	for name, text := range map[string]string{
 		"stage.toml": shapesFile, "renamed.toml": strings.ReplaceAll(shapesFile, "stage.train]", "stage.trained]"),
-		"lonely/stage.toml": "[stage.lonely]\nfiles = { lonely = \"\" }\n",
+		"byhand/m": "2", "byhand/log": "by hand", "lonely/stage.toml": "[stage.lonely]\nfiles = { lonely = \"\" }\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitSignalled + 2
-	case is[*realize.DiffersError](err), is[*match.DiffersError](err):
+	case is[*realize.DiffersError](err), is[*match.DiffersError](err), is[*realize.UnlikeError](err):
 		return exitDiffers
 	case is[*plan.PinError](err), is[*fetch.HashError](err):
 		return exitHash
@@ -89,7 +89,7 @@ func statusOf(err error) int {
 		return exitTimeout
 	case is[*realize.BuildError](err):
 		return exitBuild
-	case is[*usageError](err), is[*realize.ResourceError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
+	case is[*usageError](err), is[*realize.ResourceError](err), is[*realize.NothingRunError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
 		return exitUsage
 	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*realize.ToolError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
 		return exitNotFound

@@ -103,10 +103,19 @@ func (a *app) printBuild(e *realize.BuildError) {
 	}
 	if e.Kept != "" {
 		a.tell("the build directory is kept until plx gc: %s", e.Kept)
+		a.tell("a shell there: plx shell --failed %s", quoted(e.Stage))
 	}
 	if isFull(e.Kept) {
 		a.tell("the disk of the store is full: make room there, or run plx gc")
 	}
+}
+
+// quoted returns the name of a stage as a shell takes it.
+func quoted(name string) string {
+	if strings.ContainsAny(name, "[]*") {
+		return "'" + name + "'"
+	}
+	return name
 }
 
 // fullDisk is how much room, in bytes, a full disk may have: what plx itself

@@ -51,12 +51,17 @@ func (p *progress) observe(e realize.Event) {
 	case realize.Built:
 		p.built++
 		p.say("%s%s: built in %s", name, runText(e), seconds(e.Elapsed))
+	case realize.Checked:
+		p.built++
+		p.say("%s%s: made again in %s, and it is the same", name, runText(e), seconds(e.Elapsed))
 	case realize.Repeated:
 		p.built++
 		p.say("%s%s: built in %s, and gave what was there already", name, runText(e), seconds(e.Elapsed))
 	case realize.Failed:
 		p.failed++
 		p.say("%s%s: failed after %s: %s", name, runText(e), seconds(e.Elapsed), cause(e.Err))
+	case realize.FailedBefore:
+		p.say("%s: failed last on %s; the log of that is %s", name, e.When.Format(time.DateTime), e.Because)
 	case realize.Skipped:
 		p.skipped++
 		p.say("%s: skipped, for %s failed", name, e.Because)

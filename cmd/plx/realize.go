@@ -24,6 +24,8 @@ type realizeFlags struct {
 	keepGoing      bool
 	dryRun         bool
 	rebuild        []string
+	check          []string
+	rounds         int
 	assertRealized bool
 	frozen         bool
 	args           []string
@@ -44,12 +46,20 @@ realizations are printed, one a line, in order.
 FILE ends in .toml or has a / in it. Without arguments, the stage file,
 parameters and targets of the last plan in this directory are read again; if
 there is none, stage.toml is. Without STAGE, the targets are the stages with
-default = true, or else those that no other stage depends on.`,
+default = true, or else those that no other stage depends on.
+
+With --check a stage is realized, and what its matcher chose is made again: from
+the same inputs, with the same $PLX_RUN. If all is the same, the references are
+printed. Else each file that differs is told, with sizes, where the difference
+begins, and of texts the lines, and the exit status is 104. What is chosen stays
+as it is, and nothing of what was made again is kept. Volatile outputs are not
+compared.`,
 		Example: `  plx realize stage.toml
   plx realize stage.toml plot -p maxiter=1000 -o plot
   plx realize 'train[lr=0.1]'      # some points of a sweep
   plx realize --dry-run
   plx realize -j 4 -k
+  plx realize --check train --rounds 3
   result=$(plx realize stage.toml report) && plx cat "$result.report"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.realize(cmd.Context(), f, args)
@@ -63,16 +73,21 @@ default = true, or else those that no other stage depends on.`,
 	flags.BoolVarP(&f.keepGoing, "keep-going", "k", false, "after a failure, go on with what does not depend on it")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "run nothing: print what would be built, and why")
 	flags.StringArrayVar(&f.rebuild, "rebuild", nil, "make new results of `stage`, whatever is there; may be repeated")
+	flags.StringArrayVar(&f.check, "check", nil, "realize `stage` alone, make its results again and compare; may be repeated")
+	flags.IntVar(&f.rounds, "rounds", 1, "with --check, make them again `n` times")
 	flags.BoolVar(&f.assertRealized, "assert-realized", false, "run nothing: exit with status 3 if something is missing")
 	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
 	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
 	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
-	flags.StringVar(&f.sandbox, "sandbox", "", "isolate commands: as far as the system lets (`auto`), wholly or not at all (strict), or never (off) (default $PLX_SANDBOX, else auto)")
+	sandboxFlag(cmd, &f.sandbox)
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error {
+	if f.rounds < 1 {
+		return &usageError{fmt.Sprintf("--rounds %d: want 1 or more", f.rounds)}
+	}
 	if f.jobs < 1 {
 		return &usageError{fmt.Sprintf("-j %d: want 1 or more", f.jobs)}
 	}
@@ -100,6 +115,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err := a.hold(ctx, s); err != nil {
 		return err
 	}
+	if c, err = checked(c, f.check); err != nil {
+		return err
+	}
 	p := &progress{app: a}
 	z, err := a.realizer(s, c, f, pairs, p)
 	if err != nil {
@@ -113,6 +131,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	defer a.endWithReader()()
 	results, err := z.Realize(ctx, c)
+	if err == nil && f.check != nil {
+		err = check(ctx, z, c, results, f.rounds)
+	}
 	p.summary()
 	if is[*signalError](err) {
 		a.say("what is done is in the store: the same command goes on from there")

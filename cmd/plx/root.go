@@ -69,6 +69,7 @@ Start with:  plx init`,
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.AddCommand(
+		a.adoptCmd(),
 		a.catCmd(),
 		a.completionCmd(),
 		a.gcCmd(),
@@ -83,6 +84,7 @@ Start with:  plx init`,
 		a.rmCmd(),
 		a.rootsCmd(),
 		a.schemaCmd(),
+		a.shellCmd(),
 		a.showCmd(),
 		a.unpackCmd(),
 		a.verifyCmd(),

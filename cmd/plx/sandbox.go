@@ -6,8 +6,14 @@ import (
 	"os"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	"plx/internal/builder"
 )
+
+func sandboxFlag(cmd *cobra.Command, mode *string) {
+	cmd.Flags().StringVar(mode, "sandbox", "", "isolate commands: as far as the system lets (`auto`), wholly or not at all (strict), or never (off) (default $PLX_SANDBOX, else auto)")
+}
 
 // newSandbox returns what isolates commands, as the flag or the environment
 // says.

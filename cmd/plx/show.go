@@ -241,6 +241,9 @@ func (a *app) showRealization(s *store.Store, ref store.RRef, asJSON bool) error
 	if doc.Carried {
 		l.add("carried", "it went on from what an earlier attempt had left")
 	}
+	if doc.Hand {
+		l.add("made by hand", "no command made it, or not alone")
+	}
 	if doc.Adopted != "" {
 		l.add("adopted from", doc.Adopted)
 	}
@@ -269,6 +272,7 @@ type realizationJSON struct {
 	Sandbox  string              `json:"sandbox"`
 	Tools    map[string]toolJSON `json:"tools"`
 	Carried  bool                `json:"carried"`
+	Hand     bool                `json:"hand"`
 	Adopted  string              `json:"adopted,omitempty"`
 	Volatile []string            `json:"volatile"`
 }
@@ -285,7 +289,7 @@ func newRealizationJSON(s *store.Store, r store.Realization) realizationJSON {
 		Made: r.Made.UTC(), Started: r.Started, Stopped: r.Stopped,
 		User: r.User.Seconds(), System: r.System.Seconds(), MaxRSS: r.MaxRSS,
 		Host: r.Host, By: r.By, Version: r.Version, Sandbox: r.Sandbox,
-		Tools: make(map[string]toolJSON, len(r.Tools)), Carried: r.Carried, Volatile: append([]string{}, r.Volatile...),
+		Tools: make(map[string]toolJSON, len(r.Tools)), Carried: r.Carried, Hand: r.Hand, Volatile: append([]string{}, r.Volatile...),
 	}
 	for name, refs := range r.Context {
 		doc.Context[name] = texts(refs)

@@ -30,6 +30,9 @@ type Action struct {
 	Network    bool        // the command may use the machine's network
 	Open       []string    // absolute paths of this machine that the command may read
 	Unconfined bool        // the command is not isolated
+	Streams    [3]*os.File // standard input, output and error, for a person to work there; nil: nothing, and the log
+	Terminal   bool        // the streams are a terminal that is to be the command's own
+	Laid       bool        // the build directory is as an earlier run has left it: nothing is laid there
 	Jobs       [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
 	Control    *Control    // stops and resumes it; nil: nobody does
 	Cgroups    *Cgroups    // hold it to its memory and processes; nil: nothing does
@@ -94,8 +97,10 @@ func run(ctx context.Context, a Action, s *Sandbox, w walls) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	if err := b.lay(ctx); err != nil {
-		return Usage{}, err
+	if !b.Laid {
+		if err := b.lay(ctx); err != nil {
+			return Usage{}, err
+		}
 	}
 	return b.run(ctx, env)
 }

@@ -254,6 +254,9 @@ func (g *guest) request(b build, c command) (r reply, err error) {
 		Open: b.Open, Network: b.Network, Landlock: b.sandbox.cells.landlock,
 	}
 	fds := []int{int(c.files[1])}
+	if o.Streams, o.Terminal = b.Streams[0] != nil, c.tty; o.Streams {
+		fds = []int{int(c.files[0]), int(c.files[1]), int(c.files[2])}
+	}
 	for _, f := range c.files[3:] {
 		fds = append(fds, int(f))
 	}

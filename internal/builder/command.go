@@ -23,6 +23,7 @@ type command struct {
 	env    []string
 	dir    string    // where it starts
 	files  []uintptr // its standard input, output and error, then those of a jobserver
+	tty    bool      // the first of them is a terminal, which becomes its controlling one
 	cgroup int       // a file: the cgroup that it is started in; 0: the one that plx is in
 	marker string    // an entry of env that no other build has
 	search string    // in a cell: where the program is looked up
@@ -52,7 +53,8 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		argv:   b.Argv,
 		env:    env.list(),
 		dir:    b.src(),
-		files:  append([]uintptr{uintptr(null), log, log}, b.jobFiles()...),
+		files:  append(b.standardFiles(uintptr(null), log), b.jobFiles()...),
+		tty:    b.Terminal,
 		marker: "PLX_BUILD=" + b.seen.description(),
 		search: env.values["PATH"],
 	}
@@ -90,6 +92,14 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		return u, errors.Join(early, end, err)
 	}
 	return u, cmp.Or(early, end)
+}
+
+// standardFiles returns the command's standard input, output and error.
+func (b build) standardFiles(null, log uintptr) []uintptr {
+	if b.Streams[0] == nil {
+		return []uintptr{null, log, log}
+	}
+	return []uintptr{b.Streams[0].Fd(), b.Streams[1].Fd(), b.Streams[2].Fd()}
 }
 
 // jobFiles returns what the command gets of a jobserver.

@@ -18,7 +18,7 @@ import (
 //	warden   ready, once; then for each order started and exited and gone, or failed
 
 // An order tells a warden to run a command. With it come the descriptors of the
-// log, of a jobserver, of a cgroup and, where the build directory is given as a
+// log, or of all three standard streams, of a jobserver, of a cgroup and, where the build directory is given as a
 // mount, of that.
 type order struct {
 	Dir      string   // the build directory; empty: it is given as a mount
@@ -29,6 +29,8 @@ type order struct {
 	Open     []string // paths of this machine that are shown
 	Network  bool     // the machine's network, and not one of its own
 	Landlock int      // the version of the second wall; 0: there is none
+	Streams  bool     // the standard streams are given, and no log
+	Terminal bool     // they are a terminal that becomes the command's own
 	Jobs     int      // how many descriptors are a jobserver's
 	Cgroup   bool     // one is of the cgroup in which the command is started
 }
@@ -77,7 +79,7 @@ func send(fd int, v any, fds ...int) error {
 }
 
 // maxDescriptors is how many come with a frame at most.
-const maxDescriptors = 5
+const maxDescriptors = 7
 
 // receive reads a frame. Of a peer that is gone it returns [io.EOF].
 func receive(fd int, v any) (fds []int, err error) {

@@ -80,7 +80,7 @@ func (p *process) spawn(c command, f *fence, landlock int) error {
 		Dir:   c.dir,
 		Env:   c.env,
 		Files: c.files,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: c.tty, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
 	})
 	return err
 }

@@ -34,7 +34,7 @@ func start(c command) (*process, error) {
 		Dir:   c.dir,
 		Env:   c.env,
 		Files: c.files,
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: c.tty},
 	})
 	if err != nil {
 		return nil, err

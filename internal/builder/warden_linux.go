@@ -107,14 +107,16 @@ func (w *warden) serve() {
 // that is in the place of this command alone; the thread ends with it.
 func (w *warden) run(o order, fds []int) {
 	runtime.LockOSThread() // and never unlocked
-	pipe, logged, err := logPipe(fds[0])
+	streams, rest, logged, err := o.streams(fds)
 	if err != nil {
 		send(wardenSocket, failure(err))
 		return
 	}
-	pid, err := w.start(o, pipe, fds[1:])
-	unix.Close(pipe)
-	for _, fd := range fds[1:] {
+	pid, err := w.start(o, streams, rest)
+	if !o.Streams {
+		streams = streams[2:] // the last two are one, and the first is none
+	}
+	for _, fd := range append(streams, rest...) {
 		unix.Close(fd)
 	}
 	if err != nil {
@@ -127,6 +129,18 @@ func (w *warden) run(o order, fds []int) {
 	reapAll(pid)
 	<-logged
 	send(wardenSocket, reply{Kind: "gone"})
+}
+
+// streams returns the standard streams of the command, and what other
+// descriptors there are. The first is -1 if it is to be nothing.
+func (o order) streams(fds []int) (streams, rest []int, logged chan struct{}, err error) {
+	if o.Streams {
+		logged = make(chan struct{})
+		close(logged)
+		return fds[:3:3], fds[3:], logged, nil
+	}
+	pipe, logged, err := logPipe(fds[0])
+	return []int{-1, pipe, pipe}, fds[1:], logged, err // what is nothing is opened in the cell
 }
 
 // reapAll waits for every process of the cell, and reports the end of the one
@@ -169,12 +183,12 @@ func failure(err error) reply {
 func (e *startError) Unwrap() error { return e.errno }
 
 // start makes the place and starts the command there.
-func (w *warden) start(o order, log int, fds []int) (pid int, err error) {
-	files, rest := []uintptr{0, uintptr(log), uintptr(log)}, fds[o.Jobs:]
+func (w *warden) start(o order, streams, fds []int) (pid int, err error) {
+	files, rest := []uintptr{uintptr(streams[0]), uintptr(streams[1]), uintptr(streams[2])}, fds[o.Jobs:]
 	for _, fd := range fds[:o.Jobs] {
 		files = append(files, uintptr(fd))
 	}
-	attr := &syscall.SysProcAttr{Setsid: true, Credential: w.credential()}
+	attr := &syscall.SysProcAttr{Setsid: true, Setctty: o.Terminal, Credential: w.credential()}
 	if o.Cgroup {
 		attr.UseCgroupFD, attr.CgroupFD, rest = true, rest[0], rest[1:]
 	}
@@ -194,7 +208,9 @@ func (w *warden) start(o order, log int, fds []int) (pid int, err error) {
 	if err := w.confine(o); err != nil {
 		return 0, err
 	}
-	files[0] = uintptr(null)
+	if !o.Streams {
+		files[0] = uintptr(null)
+	}
 	unix.Pwrite(w.numbers, []byte(firstNumber), 0) // nothing depends on it
 	pid, err = syscall.ForkExec(program, argv, &syscall.ProcAttr{
 		Dir:   cellDir.src(),

@@ -85,6 +85,33 @@ func (c *Closure) Stage(name string) *Stage { return c.byName[name] }
 // if a module is used twice with the same arguments, or nil.
 func (c *Closure) Lookup(ref store.DRef) *Stage { return c.byRef[ref] }
 
+// Below returns the closure of some stages of c: these are its targets.
+func (c *Closure) Below(targets ...*Stage) *Closure {
+	needed := make(map[store.DRef]bool)
+	for _, s := range targets {
+		needed[s.Ref] = true
+	}
+	for _, s := range slices.Backward(c.stages) {
+		if !needed[s.Ref] {
+			continue
+		}
+		for _, ref := range s.Derivation.Dependencies() {
+			needed[ref] = true
+		}
+	}
+	below := newClosure()
+	below.origin = c.origin
+	for _, s := range c.stages {
+		if needed[s.Ref] {
+			below.add(s)
+		}
+	}
+	for _, s := range targets {
+		below.addTarget(s)
+	}
+	return below
+}
+
 func newClosure() *Closure {
 	return &Closure{wanted: make(map[*Stage]bool), byName: make(map[string]*Stage), byRef: make(map[store.DRef]*Stage)}
 }

@@ -19,8 +19,9 @@ type try struct {
 	carried *store.Carried // nil: the stage carries nothing
 	log     *os.File
 	run     int
-	claimed bool // a result that differs from one that is there is refused
-	attempt int  // from 1
+	claimed bool               // a result that differs from one that is there is refused
+	against *store.Realization // if it is a check: what the result is compared with, and it is not committed
+	attempt int                // from 1
 }
 
 // The time between two attempts: it doubles.
@@ -42,7 +43,7 @@ func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, 
 			return r, existed, nil
 		}
 		t.handOn()
-		if !isRetried(err) || last == 1 {
+		if !isRetried(err) || t.attempt == last || ctx.Err() != nil {
 			return r, false, err
 		}
 		why := err
@@ -50,9 +51,6 @@ func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, 
 			why = build.Err
 		}
 		t.note("attempt %d of %d: %v", t.attempt, last, why)
-		if t.attempt == last || ctx.Err() != nil {
-			return r, false, err
-		}
 		t.g.observe(Event{Kind: Retrying, Stage: t.stage, Run: t.run, Attempt: t.attempt, Err: why, Wait: pause})
 		if err := t.again(ctx, pause); err != nil {
 			return r, false, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -151,12 +150,16 @@ func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error
 
 // build is steps 4 to 6 for one run.
 func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (existed bool, err error) {
+	t.recall.Do(t.remember)
 	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
 	st, err := t.g.Store.Stage()
 	if err != nil {
 		return false, err
 	}
 	defer st.Abort()
+	if err := st.Announce(t.stage.Ref, run); err != nil {
+		return false, err
+	}
 	try := &try{task: t, st: st, lease: l, run: run, claimed: claimed}
 	if err := try.carry(ctx); err != nil {
 		return false, err
@@ -230,6 +233,9 @@ func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	}
 	if err := t.examine(ctx, m, t.st.Volatile(), t.st.Out(), t.log); err != nil {
 		return store.Realization{}, false, err
+	}
+	if t.against != nil {
+		return *t.against, true, t.compare(m)
 	}
 	o := t.origin(t.run, usage)
 	o.Carried = command.Carry != ""
@@ -318,52 +324,4 @@ func (t *task) same(m store.Manifest) error {
 		}
 	}
 	return nil
-}
-
-// tailLines is how many lines of its log a failure shows.
-const tailLines = 20
-
-// failed keeps what is there for a person to look at, of the first run that
-// fails. st is nil where nothing was run.
-func (t *task) failed(run, tries int, st *store.Staging, cause error) error {
-	var command *BuildError
-	if errors.As(cause, &command) {
-		cause = command.Err
-	}
-	e := &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Run: run, Tries: tries, Err: cause}
-	if st == nil || !t.keeps.CompareAndSwap(false, true) {
-		return e
-	}
-	kept, err := st.Keep(t.stage.Ref)
-	if err != nil {
-		e.Err = errors.Join(cause, fmt.Errorf("keep the build directory: %v", err))
-		return e
-	}
-	e.Kept = kept
-	log := t.g.Store.FailedLogPath(t.stage.Ref)
-	if e.Tail = tail(log); e.Tail != nil {
-		e.Log = log
-	}
-	return e
-}
-
-// tail returns the last lines of a file.
-func tail(path string) []string {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	const most = 64 << 10 // bytes: lines of a log are rarely longer than 3 KiB
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		f.Seek(-most, 2)
-	}
-	data := make([]byte, most)
-	n, _ := f.Read(data)
-	text := strings.TrimRight(string(data[:n]), "\n")
-	if text == "" {
-		return nil
-	}
-	lines := strings.Split(text, "\n")
-	return lines[max(0, len(lines)-tailLines):]
 }

@@ -60,6 +60,26 @@ func (e *DiffersError) Error() string {
 		e.Have, strings.Join(e.Paths, "\n  "))
 }
 
+// An UnlikeError says that a command, run again, gave something else.
+type UnlikeError struct {
+	Have  store.RRef
+	Run   int
+	Files []Difference
+}
+
+func (e *UnlikeError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "check %v: run %d, made again, differs:", e.Have, e.Run)
+	for _, f := range e.Files {
+		fmt.Fprintf(&b, "\n  %s", f)
+		for line := range strings.Lines(f.Diff) {
+			fmt.Fprintf(&b, "\n    %s", strings.TrimRight(line, "\n"))
+		}
+	}
+	b.WriteString("\nnothing was changed; look for times, random numbers, paths and the order of threads, or let $PLX_RUN be the seed")
+	return b.String()
+}
+
 // A MatchError says that a matcher can't be satisfied.
 type MatchError struct {
 	Stage   string

@@ -180,6 +180,7 @@ type task struct {
 	built   int                 // commands run to their end here
 	adopted []store.RRef        // results of others made its own here
 	keeps   atomic.Bool         // a failed build has been kept
+	recall  sync.Once           // guards telling of an earlier failure
 	commits sync.Mutex          // guards found while runs are under way
 
 	adoptedFrom map[store.RRef]store.RRef // in a dry run: what candidates would be adopted from

@@ -30,10 +30,10 @@ func (z *Realizer) Remake(ctx context.Context, c *plan.Closure, r store.Realizat
 		return err
 	}
 	defer st.Abort()
-	run := r.Run
-	if also, ok := r.Also[t.key]; ok && r.Action != t.key {
-		run = also
+	if r.Hand {
+		return fmt.Errorf("remake %v: it was made by hand: plx adopt takes it again", r.Ref)
 	}
+	run := t.runOf(r)
 	z.Observe(Event{Kind: Building, Stage: t.stage, Run: run})
 	switch t.stage.Derivation.Kind {
 	case store.ActionImport:
@@ -49,9 +49,18 @@ func (z *Realizer) Remake(ctx context.Context, c *plan.Closure, r store.Realizat
 	return err
 }
 
+// runOf returns the number of the run of the task's action that gave r.
+func (t *task) runOf(r store.Realization) int {
+	if also, ok := r.Also[t.key]; ok && r.Action != t.key {
+		return also
+	}
+	return r.Run
+}
+
 // remaking returns the task that made r: its inputs are those of its context.
 func (z *Realizer) remaking(ctx context.Context, c *plan.Closure, r store.Realization) (*task, error) {
 	g := z.graph(c)
+	g.spare = func() func() { return func() {} } // nobody else waits
 	t := g.newTask(g.nodes[r.Ref.DRef()])
 	for name, in := range t.stage.Derivation.Inputs {
 		var chosen []store.Realization

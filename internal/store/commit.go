@@ -169,6 +169,27 @@ func (st *Staging) Reset() error {
 	return os.Mkdir(st.dir, 0o777)
 }
 
+// Fill makes out a copy of a directory, which is left as it is. The error is a
+// [TreeError] if it contains what a tree can't.
+func (st *Staging) Fill(from string) error {
+	if err := st.store.Release(); err != nil { // copying takes long
+		return err
+	}
+	if info, err := os.Stat(from); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s: it is not a directory", from)
+	}
+	m, err := (&scanner{top: from}).scan()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(st.Out(), 0o777); err != nil {
+		return err
+	}
+	return copyTree(from, m, st.Out())
+}
+
 // Freeze sets the volatile outputs apart from the result, makes the result
 // read-only, and returns what it contains. The error is a [TreeError] if it
 // contains what a tree can't.
@@ -539,39 +560,6 @@ func (s *Store) copyExtras(from Realization) (extras, error) {
 	}
 	_, err = (&scanner{top: x.volatile, freeze: true}).scan()
 	return x, err
-}
-
-// Keep leaves a failed build where a person can look at it, until gc: its
-// directory in tmp, its log beside the derivation. It returns the directory.
-func (st *Staging) Keep(dref DRef) (string, error) {
-	if err := os.Chmod(st.dir, 0o700); err != nil {
-		return "", err
-	}
-	kept := st.store.join("tmp", "failed-"+dref.base())
-	err := os.Rename(st.dir, kept)
-	for errors.Is(err, fs.ErrExist) { // another run's may take its place meanwhile
-		if err := st.store.drop(kept); err != nil {
-			return "", err
-		}
-		err = os.Rename(st.dir, kept)
-	}
-	if err != nil {
-		return "", err
-	}
-	st.kept = true
-	leave, err := st.store.enter()
-	if err != nil {
-		return kept, err
-	}
-	defer leave()
-	if err := st.store.makeDrvDir(dref); err != nil {
-		return kept, err
-	}
-	err = os.Rename(st.log, st.store.FailedLogPath(dref))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return kept, err
 }
 
 // Abort removes what is left of the build, unless it is kept.

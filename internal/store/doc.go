@@ -11,7 +11,7 @@
 //	drv/<hash>-<name>/<hash>.log         what the command printed, if anything
 //	drv/<hash>-<name>/<hash>.volatile/   its volatile outputs, if any
 //	drv/<hash>-<name>/<hash>             a link to its tree; its mtime is when it was last used
-//	drv/<hash>-<name>/failed.log         what the last failed build printed
+//	drv/<hash>-<name>/failed.log         what the last failed build printed, and why it failed
 //	tree/<hash>/                         a tree, read-only
 //	tree/<hash>.manifest                 its manifest, where no record holds it
 //	action/<xx>                          an index by action key, a table for two characters; can be rebuilt

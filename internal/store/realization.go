@@ -61,6 +61,7 @@ type Origin struct {
 	Sandbox string          // how the command was isolated
 	Tools   map[string]Tool // the programs that the stage names, by their names there
 	Carried bool            // the command went on from what an earlier attempt had left
+	Hand    bool            // no command made it, or not alone: a person did
 }
 
 // A Tool is a program that a stage names.
@@ -116,6 +117,7 @@ type record struct {
 	Sandbox    string                `json:"sandbox,omitempty"`
 	Tools      map[string]toolRecord `json:"tools,omitempty"`
 	Carried    bool                  `json:"carried,omitempty"`
+	Hand       bool                  `json:"hand,omitempty"`
 }
 
 type toolRecord struct {
@@ -147,6 +149,7 @@ func (r Realization) encode() ([]byte, error) {
 		Version:    r.Version,
 		Sandbox:    r.Sandbox,
 		Carried:    r.Carried,
+		Hand:       r.Hand,
 	}
 	if !r.Beside.IsZero() {
 		rec.Beside = r.Beside.String()
@@ -272,6 +275,7 @@ func (rec record) origin(action Hash) Origin {
 		Version: rec.Version,
 		Sandbox: rec.Sandbox,
 		Carried: rec.Carried,
+		Hand:    rec.Hand,
 	}
 }
 

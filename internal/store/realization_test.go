@@ -29,7 +29,7 @@ func fullRealization(t testing.TB) Realization {
 			Started: time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC), Stopped: time.Date(2024, 2, 29, 1, 2, 4, 5, time.UTC),
 			User: 1500*time.Millisecond + 1, System: 3 * time.Microsecond, MaxRSS: 1 << 40,
 			Host: "höst<&>", By: "me", Version: "1.2.3", Sandbox: "none",
-			Tools: map[string]Tool{"sort": {Path: "/usr/bin/sort", Digest: DigestOf([]byte("sort"))}}, Carried: true,
+			Tools: map[string]Tool{"sort": {Path: "/usr/bin/sort", Digest: DigestOf([]byte("sort"))}}, Carried: true, Hand: true,
 		},
 		Also: map[Hash]int{HashOf([]byte("another")): 2}, Adopted: in,
 	}

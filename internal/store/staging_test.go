@@ -295,7 +295,7 @@ func TestKeep(t *testing.T) {
 			}
 		}
 		wg.Go(func() {
-			if kept, err := st.Keep(dref); err != nil || kept != s.join("tmp", "failed-"+dref.base()) {
+			if kept, err := st.Keep(dref, HashOf(nil)); err != nil || kept != s.join("tmp", "failed-"+dref.base()) {
 				t.Errorf("%d: %q, %v", i, kept, err)
 			}
 		})

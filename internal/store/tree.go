@@ -245,27 +245,45 @@ func (m Manifest) IsEmpty(e Entry) bool {
 	})
 }
 
-// Differences tells how two trees differ, a line for each path.
-func Differences(a, b Manifest) []string {
-	var lines []string
+// A Difference is a path at which two trees differ.
+type Difference struct {
+	Path string
+	How  string
+}
+
+// Differing tells how two trees differ, in order of the paths.
+func Differing(a, b Manifest) []Difference {
+	var found []Difference
+	differ := func(e Entry, format string, args ...any) {
+		found = append(found, Difference{e.Path, fmt.Sprintf(format, args...)})
+	}
 	for _, e := range a.entries {
 		switch other, ok := b.Find(e.Path); {
 		case !ok:
-			lines = append(lines, e.Path+": only in the first")
+			differ(e, "only in the first")
 		case other.Kind != e.Kind:
-			lines = append(lines, fmt.Sprintf("%s: %s, then %s", e.Path, e.Kind, other.Kind))
+			differ(e, "%s, then %s", e.Kind, other.Kind)
 		case other.Size != e.Size && e.Kind != KindDir:
-			lines = append(lines, fmt.Sprintf("%s: %d bytes, then %d", e.Path, e.Size, other.Size))
+			differ(e, "%d bytes, then %d", e.Size, other.Size)
 		case other != e:
-			lines = append(lines, e.Path+": same size, other content")
+			differ(e, "same size, other content")
 		}
 	}
 	for _, e := range b.entries {
 		if _, ok := a.Find(e.Path); !ok {
-			lines = append(lines, e.Path+": only in the second")
+			differ(e, "only in the second")
 		}
 	}
-	slices.Sort(lines)
+	slices.SortFunc(found, func(x, y Difference) int { return strings.Compare(x.Path, y.Path) })
+	return found
+}
+
+// Differences tells the same as [Differing], a line for each path.
+func Differences(a, b Manifest) []string {
+	var lines []string
+	for _, d := range Differing(a, b) {
+		lines = append(lines, d.Path+": "+d.How)
+	}
 	return lines
 }
 
