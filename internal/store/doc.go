@@ -23,7 +23,7 @@
 // # Writing
 //
 // The record is written last: it is the commit point. What it needs is there
-// before it, and goes after it. commit.go is the only way in for objects.
+// before it, and goes after it. staging.go and commit.go are the only way in for objects.
 //
 // [Store.Verify] tells whether all is as it says, and [Store.Repair] mends it.
 //

@@ -188,6 +188,58 @@ func reread(t *testing.T, s *Store) *Store {
 	return open(t, s.Dir())
 }
 
+// A note that could not be written is no note, and what is left of it doesn't
+// swallow the next.
+func TestNoteAfterFailure(t *testing.T) {
+	s := held(t)
+	if err := s.Release(); err != nil {
+		t.Fatal(err)
+	}
+	whole := s.hold.notes
+	full, err := os.Open(whole.Name()) // which can't be written to
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	d := Derivation{Name: "a", Kind: ActionRun, Script: "1"}
+	s.hold.notes = full
+	if _, err := addDerivation(s, d); err == nil {
+		t.Fatal("a note that can't be written is no error")
+	}
+	s.hold.notes = whole
+	if _, err := whole.WriteString("dref:half"); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := addDerivation(s, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	collect(t, open(t, s.Dir()), GCOptions{})
+	if !reread(t, s).hasDerivation(ref) {
+		t.Error("what is in use is gone")
+	}
+}
+
+// Who waits is told who builds now, not who did before.
+func TestHolderIsTheLast(t *testing.T) {
+	s := held(t)
+	key := HashOf([]byte("action"))
+	release, err := s.LockAction(t.Context(), key, "old", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if by := s.holder(key); by == "" {
+		t.Error("nobody is named")
+	}
+	release()
+	if by := s.holder(key); by != "" {
+		t.Errorf("%s, but it has ended", by)
+	}
+}
+
 // Each write after Release waits for gc, and those that wait for gc are let in
 // before another gc.
 func TestWriteWaitsForGC(t *testing.T) {
