@@ -278,7 +278,7 @@ func (p *project) remove(t *testing.T, name string) {
 }
 
 func (p *project) env() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.top + "/home", "PLX_STORE=" + p.store()}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.top + "/home", "PLX_STORE=" + p.store(), "GORACE=" + os.Getenv("GORACE")}
 }
 
 // run runs plx.

@@ -55,6 +55,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("PLX_STORE", env.WorkDir+"/.store")
 	env.Setenv("COUNT", env.WorkDir+"/.count")
 	env.Setenv("CACHE", cacheDir())
+	env.Setenv("GORACE", os.Getenv("GORACE")) // how a program built with -race behaves
 	return nil
 }
 
