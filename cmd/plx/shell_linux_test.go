@@ -16,11 +16,11 @@ run     = 'echo by command > "$text"'
 // onShell starts plx shell on a terminal, and waits for its prompt.
 func onShell(t *testing.T, sandbox string) *terminal {
 	t.Helper()
-	term := onTerminal(t, "sh", "-i")
+	term := onTerminal(t, sandbox, "sh", "-i")
 	if err := os.WriteFile(term.dir+"/stage.toml", []byte(shellStage), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	term.write(t, "PLX_SANDBOX="+sandbox+" plx shell one > result; echo status-$?\n")
+	term.write(t, "plx shell one > result; echo status-$?\n")
 	term.write(t, "echo in-$((1 + 1))\n")
 	term.until(t, "the shell is there", term.shows("in-2"))
 	return term
