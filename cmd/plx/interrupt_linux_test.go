@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder"
 )
 
 // A terminal is a pseudo-terminal with a command on it, in a session of its own.
@@ -88,6 +90,7 @@ func onTerminal(t *testing.T, sandbox string, argv ...string) *terminal {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { builder.Remove(dir + "/store") }) // which is read-only
 	master, slave := openTerminal(t)
 	defer slave.Close()
 	screen, err := os.Create(dir + "/screen")
