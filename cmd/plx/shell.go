@@ -83,7 +83,7 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, a.cgroups(c))
+	z.Run = a.runner(box, c)
 	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return err
 	}
