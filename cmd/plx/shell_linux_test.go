@@ -65,3 +65,20 @@ func TestTerminalShell(t *testing.T) {
 		})
 	}
 }
+
+// TestTerminalShellFails: what a person has done in a shell isn't lost if its last
+// command fails.
+func TestTerminalShellFails(t *testing.T) {
+	term := onShell(t, "auto")
+	term.write(t, "echo by hand > \"$text\"; exit 3\n")
+	term.until(t, "plx says where it is", term.shows("a shell there: plx shell --failed one"))
+	term.until(t, "plx fails", term.shows("status-1"))
+	term.write(t, "plx shell --failed --keep one > result; echo status-$?\nexit 0\n")
+	term.until(t, "plx ends well", term.shows("status-0"))
+	ref, err := os.ReadFile(term.dir + "/result")
+	if err != nil || !strings.HasSuffix(string(ref), "-one\n") {
+		t.Errorf("the result is %q, %v", ref, err)
+	}
+	term.write(t, "exit\n")
+	term.cmd.Wait()
+}
