@@ -63,7 +63,7 @@ func (a *app) adopt(ctx context.Context, f adoptFlags, arg, dir string) error {
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, a.cgroups(c))
+	z.Run = a.runner(box, c)
 	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return err
 	}

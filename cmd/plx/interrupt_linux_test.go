@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder"
 )
 
 // A terminal is a pseudo-terminal with a command on it, in a session of its own.
 type terminal struct {
 	master *os.File
 	cmd    *exec.Cmd
-	dir    string // where it works
+	dir    string // where it works; also what marks the processes of its builds
 	screen *os.File
 }
 
@@ -50,20 +52,31 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 	return master, slave
 }
 
-// slowStage runs until it is ended, and says by which processes.
+// slowStage runs until it is ended. What MARK stands for is in the arguments of
+// its processes, by which they are found from outside, too.
 const slowStage = `
 [stage.slow]
 timeout = "1h"
-passenv = ["PIDS"]
-run     = 'sleep 1000 & echo $$ $! > "$PIDS.new"; mv "$PIDS.new" "$PIDS"; wait; wait'
+run     = 'sh -c "sleep 1000; : MARK" & wait; wait'
 [stage.deaf]
-passenv = ["PIDS"]
-run     = 'trap "touch \"$PIDS.told\"" TERM; echo $$ > "$PIDS.new"; mv "$PIDS.new" "$PIDS"; while :; do sleep 0.01; done'
+run     = 'trap "touch \"$out/told\"" TERM; touch "$out/deaf"; while :; do sleep 0.01 || :; done; : MARK'
 `
+
+// inBothModes runs a test with commands that are not isolated, and with ones
+// that are, if they can be.
+func inBothModes(t *testing.T, test func(t *testing.T, sandbox string)) {
+	t.Run("off", func(t *testing.T) { test(t, "off") })
+	t.Run("strict", func(t *testing.T) {
+		if have, err := haveSandbox(); err != nil || !have {
+			t.Skip("commands can't be isolated here")
+		}
+		test(t, "strict")
+	})
+}
 
 // onTerminal starts the command on a terminal, in a directory with slowStage
 // in it.
-func onTerminal(t *testing.T, argv ...string) *terminal {
+func onTerminal(t *testing.T, sandbox string, argv ...string) *terminal {
 	t.Helper()
 	dir := t.TempDir()
 	self, err := os.Executable()
@@ -71,12 +84,13 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		os.Mkdir(dir+"/bin", 0o777), os.Symlink(self, dir+"/bin/plx"), os.WriteFile(dir+"/stage.toml", []byte(slowStage), 0o666),
+		os.Mkdir(dir+"/bin", 0o777), os.Symlink(self, dir+"/bin/plx"), os.WriteFile(dir+"/stage.toml", []byte(strings.ReplaceAll(slowStage, "MARK", dir)), 0o666),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { builder.Remove(dir + "/store") }) // which is read-only
 	master, slave := openTerminal(t)
 	defer slave.Close()
 	screen, err := os.Create(dir + "/screen")
@@ -93,7 +107,7 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 	t.Cleanup(func() { signal.Stop(hangups) })
 	term.cmd = exec.Command(argv[0], argv[1:]...)
 	term.cmd.Dir = dir
-	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX=off", "PIDS="+dir+"/pids", "HOME="+dir, "PS1=", "ENV=")
+	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX="+sandbox, "HOME="+dir, "PS1=", "ENV=")
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := term.cmd.Start(); err != nil {
@@ -139,24 +153,35 @@ func (term *terminal) shows(text string) func() bool {
 	}
 }
 
-// pids waits for the processes of the build.
-func (term *terminal) pids(t *testing.T) []int {
+// pids waits for so many processes of the build.
+func (term *terminal) pids(t *testing.T, want int) []int {
 	t.Helper()
 	var pids []int
 	term.until(t, "the build begins", func() bool {
-		text, err := os.ReadFile(term.dir + "/pids")
+		pids = term.marked(t)
+		return len(pids) == want
+	})
+	return pids
+}
+
+// marked returns the processes that have the terminal's mark in an argument.
+func (term *terminal) marked(t *testing.T) []int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
-			return false
+			continue
 		}
-		for _, word := range strings.Fields(string(text)) {
-			pid, err := strconv.Atoi(word)
-			if err != nil {
-				t.Fatal(err)
-			}
+		line, _ := os.ReadFile("/proc/" + entry.Name() + "/cmdline") // it may have ended
+		if bytes.Contains(line, []byte(": "+term.dir)) {
 			pids = append(pids, pid)
 		}
-		return true
-	})
+	}
 	return pids
 }
 
@@ -188,74 +213,103 @@ func (term *terminal) left(t *testing.T) []string {
 // TestTerminalSuspends: ^Z stops the commands and plx, fg resumes them, and ^C
 // ends them.
 func TestTerminalSuspends(t *testing.T) {
-	term := onTerminal(t, "sh", "-im")
-	term.write(t, "plx realize stage.toml slow\n")
-	pids := term.pids(t)
-	for range 2 {
-		term.write(t, "\x1a")
-		term.until(t, "^Z stops the build", func() bool { return states(pids...) == "TT" })
-		term.write(t, "echo stopped; fg\n")
-		term.until(t, "fg resumes the build", func() bool { return !strings.ContainsAny(states(pids...), "TX") })
+	inBothModes(t, func(t *testing.T, sandbox string) {
+		term := onTerminal(t, sandbox, "sh", "-im")
+		term.write(t, "plx realize stage.toml slow\n")
+		pids := term.pids(t, 2)
+		for range 2 {
+			term.write(t, "\x1a")
+			term.until(t, "^Z stops the build", func() bool { return states(pids...) == "TT" })
+			term.write(t, "echo stopped; fg\n")
+			term.until(t, "fg resumes the build", func() bool { return !strings.ContainsAny(states(pids...), "TX") })
+		}
+		term.write(t, "\x03")
+		term.until(t, "^C ends the build", func() bool { return states(pids...) == "XX" })
+		term.write(t, "echo status-$?\n")
+		term.until(t, "the status is 130", term.shows("status-130"))
+		term.leavesNothing(t)
+		term.write(t, "exit\n")
+		term.cmd.Wait()
+	})
+}
+
+// leavesNothing is an error if there is still a process of a build, or
+// anything in the store's tmp.
+func (term *terminal) leavesNothing(t *testing.T) {
+	t.Helper()
+	if pids := term.marked(t); pids != nil {
+		t.Errorf("the processes %v are left", pids)
 	}
-	term.write(t, "\x03")
-	term.until(t, "^C ends the build", func() bool { return states(pids...) == "XX" })
-	term.write(t, "echo status-$?\n")
-	term.until(t, "the status is 130", term.shows("status-130"))
 	if left := term.left(t); left != nil {
 		t.Errorf("left are %v", left)
 	}
-	term.write(t, "exit\n")
-	term.cmd.Wait()
 }
 
 // TestTerminalCloses: when the terminal is closed, the build ends and nothing
 // is left.
 func TestTerminalCloses(t *testing.T) {
-	term := onTerminal(t, "plx", "realize", "stage.toml", "slow")
-	pids := term.pids(t)
-	term.master.Close()
-	err := term.cmd.Wait()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 129 {
-		t.Errorf("got %v", err)
-	}
-	if got := states(pids...); got != "XX" {
-		t.Errorf("the build's processes are %s", got)
-	}
-	if left := term.left(t); left != nil {
-		t.Errorf("left are %v", left)
-	}
+	inBothModes(t, func(t *testing.T, sandbox string) {
+		term := onTerminal(t, sandbox, "plx", "realize", "stage.toml", "slow")
+		term.pids(t, 2)
+		term.master.Close()
+		err := term.cmd.Wait()
+		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 129 {
+			t.Errorf("got %v", err)
+		}
+		term.leavesNothing(t)
+	})
 }
 
 // TestTerminalWithoutShell: where no shell could resume plx, ^Z does nothing.
 func TestTerminalWithoutShell(t *testing.T) {
-	term := onTerminal(t, "plx", "realize", "stage.toml", "slow")
-	pids := term.pids(t)
-	term.write(t, "\x1a\x03")
-	term.until(t, "^C ends the build", func() bool { return states(pids...) == "XX" })
-	if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
-		t.Errorf("got %v", err)
-	}
+	inBothModes(t, func(t *testing.T, sandbox string) {
+		term := onTerminal(t, sandbox, "plx", "realize", "stage.toml", "slow")
+		term.pids(t, 2)
+		term.write(t, "\x1a\x03")
+		if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
+			t.Errorf("got %v", err)
+		}
+		term.leavesNothing(t)
+	})
 }
 
 // TestTerminalTwice: the second ^C doesn't wait for a command that takes its
 // time.
 func TestTerminalTwice(t *testing.T) {
-	term := onTerminal(t, "plx", "realize", "stage.toml", "deaf")
-	pids := term.pids(t)
-	term.write(t, "\x03")
-	term.until(t, "the build is told to end", func() bool {
-		_, err := os.Stat(term.dir + "/pids.told")
-		return err == nil
+	inBothModes(t, func(t *testing.T, sandbox string) {
+		term := onTerminal(t, sandbox, "plx", "realize", "stage.toml", "deaf")
+		there := func(name string) func() bool {
+			return func() bool {
+				found, err := filepath.Glob(term.dir + "/store/tmp/*/*/out/" + name)
+				return err == nil && found != nil
+			}
+		}
+		term.until(t, "the build begins", there("deaf"))
+		term.write(t, "\x03")
+		term.until(t, "the build is told to end", there("told"))
+		begun := time.Now()
+		term.write(t, "\x03")
+		if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		term.leavesNothing(t)
 	})
-	begun := time.Now()
-	term.write(t, "\x03")
-	if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 130 {
-		t.Errorf("got %v", err)
+}
+
+// TestKilled: when plx is killed, isolated commands end with all that they have
+// started.
+func TestKilled(t *testing.T) {
+	if have, err := haveSandbox(); err != nil || !have {
+		t.Skip("commands can't be isolated here")
 	}
-	if took := time.Since(begun); took > 4*time.Second {
-		t.Errorf("it took %v", took)
+	term := onTerminal(t, "strict", "plx", "realize", "-j", "2", "stage.toml", "slow", "deaf")
+	term.pids(t, 3)
+	if err := term.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
 	}
-	if got := states(pids...); got != "X" {
-		t.Errorf("the build's process is %s", got)
-	}
+	term.cmd.Wait()
+	term.until(t, "all has ended", func() bool { return term.marked(t) == nil })
 }

@@ -12,8 +12,8 @@ import (
 // A progress tells people what happens, a line for each event, and counts.
 type progress struct {
 	*app
-	built, reused, adopted, failed, skipped int
-	told                                    map[string]time.Time // when the download of a stage was last told of
+	built, checked, reused, adopted, failed, skipped int
+	told                                             map[string]time.Time // when the download of a stage was last told of
 }
 
 // observe is called by one goroutine at a time.
@@ -52,7 +52,7 @@ func (p *progress) observe(e realize.Event) {
 		p.built++
 		p.say("%s%s: built in %s", name, runText(e), seconds(e.Elapsed))
 	case realize.Checked:
-		p.built++
+		p.checked++
 		p.say("%s%s: made again in %s, and it is the same", name, runText(e), seconds(e.Elapsed))
 	case realize.Repeated:
 		p.built++
@@ -134,7 +134,7 @@ func (p *progress) summary() {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{p.built, "built"}, {p.adopted, "adopted"}, {p.reused, "reused"}, {p.failed, "failed"}, {p.skipped, "skipped"}} {
+	}{{p.built, "built"}, {p.checked, "made again"}, {p.adopted, "adopted"}, {p.reused, "reused"}, {p.failed, "failed"}, {p.skipped, "skipped"}} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}

@@ -123,7 +123,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, a.cgroups(c))
+	z.Run = a.runner(box, c)
 	if !s.ReadOnly() {
 		if z.Bin, box.Program, err = binDir(s); err != nil {
 			return err
@@ -193,10 +193,13 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 	}, nil
 }
 
-// runner runs commands in the sandbox, under the control of the signals that
-// plx gets.
-func (a *app) runner(box *builder.Sandbox, groups *builder.Cgroups) realize.Runner {
+// runner runs commands of the closure in the sandbox, under the control of the
+// signals that plx gets.
+func (a *app) runner(box *builder.Sandbox, c *plan.Closure) realize.Runner {
+	groups, err := cgroups(c)
+	tell := a.unbounded(err)
 	return func(ctx context.Context, action builder.Action) (builder.Usage, error) {
+		tell(action.Limits)
 		action.Control, action.Cgroups = a.control, groups
 		return box.Run(ctx, action)
 	}

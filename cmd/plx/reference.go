@@ -61,9 +61,9 @@ func notPlanned(err error) error {
 	}
 	text := fmt.Sprintf("the current plan, of %s, has no stage %q", missing.File, missing.Name)
 	if missing.Near != "" {
-		text += fmt.Sprintf("; did you mean %q?", missing.Near)
+		return &notFoundError{fmt.Sprintf("%s; did you mean %q? (plx ls lists those that it has)", text, missing.Near)}
 	}
-	return &notFoundError{text + " (plx ls lists those that it has)"}
+	return &notFoundError{fmt.Sprintf("%s (plx ls lists those that it has; plx instantiate %s %s makes a plan with it)", text, missing.File, missing.Name)}
 }
 
 // chosen returns what the argument names, with the realizations that the

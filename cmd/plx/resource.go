@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"plx/internal/builder"
 	"plx/internal/plan"
@@ -12,19 +13,34 @@ import (
 )
 
 // cgroups returns what holds commands to their memory and processes, if a stage
-// has a bound for them; nil if nothing does, which -v tells, once.
-func (a *app) cgroups(c *plan.Closure) *builder.Cgroups {
+// has a bound for them; an error says why nothing does. Without a closure there
+// are no bounds.
+func cgroups(c *plan.Closure) (*builder.Cgroups, error) {
+	if c == nil {
+		return nil, nil
+	}
 	bounded := slices.ContainsFunc(c.Stages(), func(s *plan.Stage) bool {
 		return s.Resources[plan.Memory] > 0 || s.Resources[plan.PIDs] > 0
 	})
 	if !bounded {
-		return nil
+		return nil, nil
 	}
-	groups, err := builder.OpenCgroups()
-	if err != nil && a.verbose {
-		a.say("memory is counted, but nothing holds a command to it, nor to pids: %v", err)
+	return builder.OpenCgroups()
+}
+
+// unbounded tells, once, that nothing holds commands to their bounds. Memory
+// is also counted, so that its bound is of use all the same.
+func (a *app) unbounded(cause error) func(builder.Limits) {
+	var told sync.Once
+	return func(l builder.Limits) {
+		switch {
+		case cause == nil:
+		case l.PIDs > 0:
+			told.Do(func() { a.say("nothing holds commands to their pids, nor to their memory: %v", cause) })
+		case l.Memory > 0 && a.verbose:
+			told.Do(func() { a.say("memory is counted, but nothing holds commands to it: %v", cause) })
+		}
 	}
-	return groups
 }
 
 // parseResources reads what --resource gave, on top of what this machine has.

@@ -147,6 +147,9 @@ func (a *app) openStore() (*store.Store, error) {
 		return nil, err
 	}
 	s.Lost = func(err error) { a.tell("%v", err) }
+	if description := os.Getenv("PLX_BUILD"); description != "" {
+		s.Within = filepath.Dir(description)
+	}
 	return s, nil
 }
 

@@ -35,6 +35,9 @@ stage, held to its promises and its check; plx show says that it was made by
 hand. On a terminal plx asks; --keep and --discard say so beforehand, and else
 nothing is kept. The reference of the result is printed.
 
+A shell on a terminal that is left with another status, by mistake perhaps,
+leaves its directory as a failed build does.
+
 With --failed the shell is in the directory that the last failed build of the
 stage has left, as it is.`,
 		Example: `  plx shell train
@@ -83,7 +86,7 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, a.cgroups(c))
+	z.Run = a.runner(box, c)
 	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 func (a *app) session(f shellFlags, stage string, argv []string) (realize.Session, func(), error) {
 	session := realize.Session{Argv: argv, Failed: f.failed, Streams: [3]*os.File{os.Stdin, os.Stderr, os.Stderr}}
 	if len(argv) == 0 {
-		session.Argv = interactiveShell()
+		session.Argv = shellFor(isTerminal(a.stdin))
 	}
 	session.Begin = func() error { return nil }
 	end := func() {}
@@ -143,10 +146,15 @@ func (a *app) session(f shellFlags, stage string, argv []string) (realize.Sessio
 	return session, func() { end() }, nil
 }
 
-// interactiveShell returns bash where there is one, and else sh.
-func interactiveShell() []string {
+// shellFor returns bash where there is one, and else sh: for a person, or to read
+// commands from a file.
+func shellFor(person bool) []string {
+	argv := []string{"sh"}
 	if _, err := exec.LookPath("/bin/bash"); err == nil {
-		return []string{"/bin/bash", "--norc", "-i"}
+		argv = []string{"/bin/bash", "--norc"}
 	}
-	return []string{"sh", "-i"}
+	if person {
+		argv = append(argv, "-i")
+	}
+	return argv
 }

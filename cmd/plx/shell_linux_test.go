@@ -16,11 +16,11 @@ run     = 'echo by command > "$text"'
 // onShell starts plx shell on a terminal, and waits for its prompt.
 func onShell(t *testing.T, sandbox string) *terminal {
 	t.Helper()
-	term := onTerminal(t, "sh", "-i")
+	term := onTerminal(t, sandbox, "sh", "-i")
 	if err := os.WriteFile(term.dir+"/stage.toml", []byte(shellStage), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	term.write(t, "PLX_SANDBOX="+sandbox+" plx shell one > result; echo status-$?\n")
+	term.write(t, "plx shell one > result; echo status-$?\n")
 	term.write(t, "echo in-$((1 + 1))\n")
 	term.until(t, "the shell is there", term.shows("in-2"))
 	return term
@@ -64,4 +64,21 @@ func TestTerminalShell(t *testing.T) {
 			term.cmd.Wait()
 		})
 	}
+}
+
+// TestTerminalShellFails: what a person has done in a shell isn't lost if its last
+// command fails.
+func TestTerminalShellFails(t *testing.T) {
+	term := onShell(t, "auto")
+	term.write(t, "echo by hand > \"$text\"; exit 3\n")
+	term.until(t, "plx says where it is", term.shows("a shell there: plx shell --failed one"))
+	term.until(t, "plx fails", term.shows("status-1"))
+	term.write(t, "plx shell --failed --keep one > result; echo status-$?\nexit 0\n")
+	term.until(t, "plx ends well", term.shows("status-0"))
+	ref, err := os.ReadFile(term.dir + "/result")
+	if err != nil || !strings.HasSuffix(string(ref), "-one\n") {
+		t.Errorf("the result is %q, %v", ref, err)
+	}
+	term.write(t, "exit\n")
+	term.cmd.Wait()
 }

@@ -45,8 +45,13 @@ func (s *Sandbox) detect(dir string) (walls, error) {
 		s.cells.nobody = nobodyNamespace(dir)
 	}
 	c, err := s.cells.take()
+	if err == nil {
+		if err = c.try(order{Dir: dir, Program: s.Program, Landlock: s.cells.landlock, Trial: true}); err != nil {
+			c.close()
+		}
+	}
 	if err != nil {
-		return w, missing(err, w)
+		return w, s.missing(err, w)
 	}
 	s.cells.put(c)
 	w.namespaces = true
@@ -115,18 +120,32 @@ func newCell(nobody bool) (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r reply
-	if _, err = receive(c.socket, &r); err == nil && r.Kind == "failed" {
-		err = errors.New(r.Text)
-		if r.Errno != 0 {
-			err = fmt.Errorf("%s%w", r.Text[:len(r.Text)-len(r.Errno.Error())], r.Errno)
-		}
-	}
-	if err != nil {
+	if err := c.ready(); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// ready waits until the warden says that it is, or why not.
+func (c *cell) ready() error {
+	var r reply
+	if _, err := receive(c.socket, &r); err != nil || r.Kind != "failed" {
+		return err
+	}
+	if r.Errno == 0 {
+		return errors.New(r.Text)
+	}
+	return fmt.Errorf("%s%w", r.Text[:len(r.Text)-len(r.Errno.Error())], r.Errno)
+}
+
+// try makes a place for a command as it would be, and starts none: so it is
+// found out what the system lets be done. Most of it is kept for the first.
+func (c *cell) try(o order) error {
+	if err := send(c.socket, request{Order: &o}); err != nil {
+		return err
+	}
+	return c.ready()
 }
 
 // startWarden starts this very program as a warden, on a thread that waits for

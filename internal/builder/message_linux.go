@@ -15,7 +15,8 @@ import (
 // of JSON, each after its length in 4 bytes. Descriptors come with the length.
 //
 //	plx      an order, and signals for the processes that came of it
-//	warden   ready, once; then for each order started and exited and gone, or failed
+//	warden   ready, once; then for each order started and exited and gone, or failed,
+//	         and for a trial ready, or failed
 
 // An order tells a warden to run a command. With it come the descriptors of the
 // log, or of all three standard streams, of a jobserver, of a cgroup and, where the build directory is given as a
@@ -33,6 +34,7 @@ type order struct {
 	Terminal bool     // they are a terminal that becomes the command's own
 	Jobs     int      // how many descriptors are a jobserver's
 	Cgroup   bool     // one is of the cgroup in which the command is started
+	Trial    bool     // the place is made, and nothing is started in it
 }
 
 // A request is what plx says: one of these.

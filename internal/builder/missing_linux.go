@@ -1,19 +1,26 @@
 package builder
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // missing says why there are no namespaces, what to do about it, and what
 // there is instead.
-func missing(err error, w walls) error {
+func (s *Sandbox) missing(err error, w walls) error {
+	refused := fmt.Errorf("the system refuses namespaces (%w): %s", err, remedy(err, "/"))
+	if s.Mode == Strict {
+		return refused
+	}
 	instead := "commands can read and write what you can"
 	if w.landlock {
 		instead = "Landlock alone keeps commands from files that they weren't given, and from TCP"
 	}
-	return fmt.Errorf("the system refuses namespaces (%w): %s; until then %s", err, remedy(), instead)
+	return fmt.Errorf("%w; until then %s", refused, instead)
 }
 
 // switches are files that tell whether the system lets ordinary users make
@@ -25,12 +32,19 @@ var switches = []struct{ file, refuses, remedy string }{
 		"allow them with sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give plx a profile with userns"},
 }
 
-// remedy says what to do about the first thing that is found to be wrong.
-func remedy() string {
+// remedy says what to do about the first thing that is found to be wrong, on a
+// machine whose files are at root.
+func remedy(err error, root string) string {
+	if _, err := os.Stat(root + cellBin + "/plx"); err == nil {
+		return "plx is in a build of plx, where there are none; what it runs is kept apart from the machine all the same"
+	}
 	for _, s := range switches {
-		if data, err := os.ReadFile(s.file); err == nil && strings.TrimSpace(string(data)) == s.refuses {
+		if data, err := os.ReadFile(root + s.file); err == nil && strings.TrimSpace(string(data)) == s.refuses {
 			return s.remedy
 		}
+	}
+	if errors.Is(err, unix.ENOSYS) {
+		return "they need Linux 5.12 or newer"
 	}
 	return "if this is a container, start it with user namespaces and an unmasked /proc " +
 		"(docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"

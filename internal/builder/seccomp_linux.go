@@ -16,6 +16,7 @@ type refusal struct {
 	calls   []uint32
 	socket  uint32
 	ioctl   uint32
+	prlimit uint32
 	highest uint32 // larger numbers are of another interface; 0: there is none
 }
 
@@ -26,12 +27,12 @@ type refusal struct {
 // io_uring).
 var refusals = map[string][]refusal{
 	"amd64": {
-		{arch: unix.AUDIT_ARCH_X86_64, calls: []uint32{250, 248, 249, 321, 298, 323, 425, 426, 427}, socket: 41, ioctl: 16, highest: 1<<30 - 1},
-		{arch: unix.AUDIT_ARCH_I386, calls: []uint32{288, 286, 287, 357, 336, 374, 425, 426, 427, 102}, socket: 359, ioctl: 54},
+		{arch: unix.AUDIT_ARCH_X86_64, calls: []uint32{250, 248, 249, 321, 298, 323, 425, 426, 427}, socket: 41, ioctl: 16, prlimit: 302, highest: 1<<30 - 1},
+		{arch: unix.AUDIT_ARCH_I386, calls: []uint32{288, 286, 287, 357, 336, 374, 425, 426, 427, 102}, socket: 359, ioctl: 54, prlimit: 340},
 	},
 	"arm64": {
-		{arch: unix.AUDIT_ARCH_AARCH64, calls: []uint32{219, 217, 218, 280, 241, 282, 425, 426, 427}, socket: 198, ioctl: 29},
-		{arch: unix.AUDIT_ARCH_ARM, calls: []uint32{311, 309, 310, 386, 364, 388, 425, 426, 427, 102}, socket: 281, ioctl: 54},
+		{arch: unix.AUDIT_ARCH_AARCH64, calls: []uint32{219, 217, 218, 280, 241, 282, 425, 426, 427}, socket: 198, ioctl: 29, prlimit: 261},
+		{arch: unix.AUDIT_ARCH_ARM, calls: []uint32{311, 309, 310, 386, 364, 388, 425, 426, 427, 102}, socket: 281, ioctl: 54, prlimit: 369},
 	},
 }
 
@@ -41,6 +42,11 @@ var families = []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLI
 
 // typing is how characters get into the input of a terminal.
 var typing = []uint32{unix.TIOCSTI, unix.TIOCLINUX}
+
+// wardenNumber is the number of the warden, for commands. They may not set its
+// limits, which the next command would have: of all that one can do to a process
+// of its own user, only this asks for no capability.
+const wardenNumber = 1
 
 // filterCalls makes the kernel refuse system calls to this thread and to what
 // it starts. On a machine that [refusals] doesn't have, it does nothing.
@@ -97,6 +103,8 @@ func (r refusal) filter(network bool) []unix.SockFilter {
 		part = slices.Concat([]unix.SockFilter{load(atFirst)}, part, []unix.SockFilter{refuse(unix.EAFNOSUPPORT)})
 		program = append(program, when(unix.BPF_JEQ, r.socket, part...)...)
 	}
+	program = append(program, when(unix.BPF_JEQ, r.prlimit, slices.Concat([]unix.SockFilter{load(atFirst)},
+		when(unix.BPF_JEQ, wardenNumber, refuse(unix.EPERM)), []unix.SockFilter{allow()})...)...)
 	part := []unix.SockFilter{load(atSecond)}
 	for _, command := range typing {
 		part = append(part, when(unix.BPF_JEQ, command, refuse(unix.EPERM))...)

@@ -50,9 +50,14 @@ func (z *Realizer) Enter(ctx context.Context, c *plan.Closure, s *plan.Stage, se
 	if err == nil && kept {
 		r, err = t.keepSession(ctx, st, started)
 	}
+	var exit *builder.ExitError
 	switch {
 	case isFailure(err):
 		err = t.failed(0, 1, st, err)
+	case session.Terminal && !session.Failed && errors.As(err, &exit):
+		if _, lost := st.Keep(s.Ref, laid); lost == nil {
+			err = fmt.Errorf("%w\nwhat is there is kept until plx gc; a shell there: plx shell --failed %s", err, s.Name)
+		}
 	case !kept && session.Failed:
 		_, back := st.Keep(s.Ref, laid)
 		err = errors.Join(err, back)

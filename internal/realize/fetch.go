@@ -1,6 +1,7 @@
 package realize
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,16 +44,18 @@ func (t *task) fetch(ctx context.Context) (fresh int, err error) {
 		return 0, err
 	}
 	defer l.release()
+	t.recall.Do(t.remember)
 	t.g.observe(Event{Kind: Building, Stage: t.stage})
 	started := time.Now()
-	r, existed, err := t.download(ctx, started)
+	var log bytes.Buffer
+	r, existed, err := t.download(ctx, started, &log)
 	t.built++
 	e := Event{Kind: Built, Stage: t.stage, Refs: []store.RRef{r.Ref}, Elapsed: time.Since(started)}
 	switch {
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
 	case isFailure(err):
-		err = t.failed(0, 1, nil, err)
+		err = t.failedFetch(&log, err)
 		e.Kind, e.Err, e.Refs = Failed, err, nil
 	case err != nil:
 		err = fmt.Errorf("fetch %v: %w", t.stage.Ref, err)
@@ -66,8 +69,33 @@ func (t *task) fetch(ctx context.Context) (fresh int, err error) {
 	return fresh, err
 }
 
-// download is steps 4 to 6 for a fetch.
-func (t *task) download(ctx context.Context, started time.Time) (r store.Realization, existed bool, err error) {
+// failedFetch keeps what there is to tell of a fetch that failed.
+func (t *task) failedFetch(log *bytes.Buffer, cause error) error {
+	e := &BuildError{Stage: t.stage.Name, Ref: t.stage.Ref, Err: cause}
+	fmt.Fprintf(log, "plx: %v\n", cause)
+	path, err := t.g.Store.KeepLog(t.stage.Ref, log.Bytes())
+	if err != nil {
+		t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
+		return e
+	}
+	e.Log = path
+	return e
+}
+
+// note adds a line on a download that stops.
+func (p Download) note(log *bytes.Buffer) {
+	if p.Err == nil {
+		return
+	}
+	fmt.Fprintf(log, "%s: after %d bytes: %v", p.URL, p.Done, p.Err)
+	if p.Wait > 0 {
+		fmt.Fprintf(log, "; again in %v", p.Wait)
+	}
+	fmt.Fprintln(log)
+}
+
+// download is steps 4 to 6 for a fetch. What goes wrong is noted in the log.
+func (t *task) download(ctx context.Context, started time.Time, log *bytes.Buffer) (r store.Realization, existed bool, err error) {
 	d := t.stage.Derivation
 	st, err := t.g.Store.Stage()
 	if err != nil {
@@ -85,7 +113,10 @@ func (t *task) download(ctx context.Context, started time.Time) (r store.Realiza
 	if err != nil {
 		return r, false, err
 	}
-	tell := func(p Download) { t.g.observe(Event{Kind: Fetching, Stage: t.stage, Download: p}) }
+	tell := func(p Download) {
+		p.note(log)
+		t.g.observe(Event{Kind: Fetching, Stage: t.stage, Download: p})
+	}
 	undo, err := t.g.Fetch(ctx, *d.Fetch, partial, st.Out(), tell)
 	if err != nil {
 		return r, false, errors.Join(err, release(false))

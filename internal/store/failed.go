@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 )
 
 // actionName is the file in a kept build directory that has the action key.
@@ -18,6 +20,9 @@ func (s *Store) failedDir(ref DRef) string { return s.join("tmp", "failed-"+ref.
 // returns the directory.
 func (st *Staging) Keep(dref DRef, action Hash) (string, error) {
 	if err := os.Chmod(st.dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := st.putBack(); err != nil {
 		return "", err
 	}
 	// On a full disk it can't be written; the rest is worth a look all the same.
@@ -49,6 +54,61 @@ func (st *Staging) Keep(dref DRef, action Hash) (string, error) {
 	return kept, err
 }
 
+// putBack undoes [Staging.Freeze] as far as it matters to a person: the volatile
+// outputs are where the command has left them.
+func (st *Staging) putBack() error {
+	if st.volatile == nil {
+		return nil
+	}
+	apart := st.dir + "/volatile"
+	if err := errors.Join(thaw(st.Out()), thaw(apart)); err != nil {
+		return err
+	}
+	for _, p := range st.volatile {
+		to := st.Out() + "/" + p
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return err
+		}
+		if err := os.Rename(apart+"/"+p, to); err != nil {
+			return err
+		}
+	}
+	st.volatile = nil
+	return removeAll(apart)
+}
+
+// thaw makes a directory and what is in it writable for this user.
+func thaw(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() == fs.ModeSymlink {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return allow(path, info, 0o700)
+		}
+		return allow(path, info, 0o200)
+	})
+}
+
+// KeepLog keeps the text as the log of a failed build of which nothing else is
+// kept, and returns where it is.
+func (s *Store) KeepLog(dref DRef, text []byte) (string, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	if err := s.makeDrvDir(dref); err != nil {
+		return "", err
+	}
+	path := s.FailedLogPath(dref)
+	return path, s.place(path, text, time.Time{})
+}
+
 // StageFailed takes the directory of the last failed build of the derivation,
 // to go on there; [Staging.Keep] puts it back. It returns the action key of
 // that build, zero if it is not known. The error is [ErrNotExist] if there is none.
@@ -69,7 +129,7 @@ func (s *Store) StageFailed(ref DRef) (*Staging, Hash, error) {
 	data, _ := os.ReadFile(dir + "/" + actionName)
 	key, _ := ParseHash(strings.TrimSpace(string(data)))
 	if info, statErr := os.Lstat(st.Out()); statErr == nil && info.IsDir() {
-		err = unlock(st.Out()) // it may have been frozen already
+		err = thaw(st.Out()) // it may have been frozen already
 	}
 	return st, key, err
 }

@@ -283,6 +283,9 @@ func (s *Store) writeNotes() error {
 	}
 	var text bytes.Buffer
 	text.WriteString("\n") // an attempt before may have left half a line
+	if outer := s.outer(); outer != "" {
+		text.WriteString(withinNote + outer + "\n")
+	}
 	for note := range s.hold.noted {
 		text.WriteString(note + "\n")
 	}

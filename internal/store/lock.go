@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +31,7 @@ const lockPoll = 20 * time.Millisecond
 func poll(ctx context.Context, waiting func(), try func() error) error {
 	for first := true; ; first = false {
 		err := try()
-		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
+		if !isHeld(err) {
 			return err
 		}
 		if first && waiting != nil {
@@ -45,6 +44,9 @@ func poll(ctx context.Context, waiting func(), try func() error) error {
 		}
 	}
 }
+
+// isHeld reports whether a lock was not to be had since another has it.
+func isHeld(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }
 
 // lockFile opens the file at path and locks it for this process alone.
 func lockFile(ctx context.Context, path string, waiting func()) (*os.File, error) {
@@ -112,14 +114,8 @@ func (s *Store) holder(key Hash) string {
 	}
 	by := ""
 	for _, p := range ps {
-		last := ""
-		for _, note := range p.notes {
-			if what, ok := strings.CutPrefix(note, actionNote(key)); ok {
-				last = what
-			}
-		}
-		if last != "" {
-			by = "process " + p.pid() + ", which builds " + last
+		if what := p.builds(key); what != "" {
+			by = "process " + p.pid() + ", which builds " + what
 		}
 	}
 	return by
@@ -139,13 +135,22 @@ func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (re
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	look := s.looker(key)
 	err = poll(ctx, func() {
 		if waiting != nil {
 			if err := waiting(); err != nil {
 				cancel(err)
 			}
 		}
-	}, func() error { return unix.FcntlFlock(f.Fd(), ofdSetLock, &lock) })
+	}, func() error {
+		err := unix.FcntlFlock(f.Fd(), ofdSetLock, &lock)
+		if isHeld(err) {
+			if own := look(); own != nil {
+				return own
+			}
+		}
+		return err
+	})
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock action %v: %w", key, err)

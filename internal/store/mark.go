@@ -102,6 +102,20 @@ func (m *marks) derivation(ref DRef) {
 	}
 }
 
+// anyContext keeps whatever a realization of the derivation may have been built
+// from: its record doesn't say.
+func (m *marks) anyContext(ref DRef) {
+	d := m.drawn(ref)
+	if d == nil {
+		return
+	}
+	for _, dep := range d.deps {
+		for _, rref := range m.of[dep] {
+			m.realization(rref)
+		}
+	}
+}
+
 // realization keeps a realization, and the closure of its context.
 func (m *marks) realization(ref RRef) {
 	if m.kept[ref] {
@@ -112,6 +126,7 @@ func (m *marks) realization(ref RRef) {
 		m.kept[ref] = true
 		m.tree(tree)
 		m.derivation(ref.dref)
+		m.anyContext(ref.dref)
 		return
 	}
 	if n == nil { // removed on purpose: what says so is kept

@@ -20,7 +20,14 @@ type TreeError struct {
 	Err  error
 }
 
-func (e *TreeError) Error() string { return fmt.Sprintf("%q %v", e.Path, e.Err) }
+func (e *TreeError) Error() string {
+	const most = 100 // bytes of each end that a person looks at
+	path := e.Path
+	if len(path) > 4*most {
+		path = path[:most] + "…" + path[len(path)-most:]
+	}
+	return fmt.Sprintf("%q %v", path, e.Err)
+}
 
 // frozenTime is the time that files of a tree get, in seconds since 1970: the
 // start of 1980 UTC, the earliest that zip can tell. A command that looks at
@@ -73,8 +80,8 @@ func (sc *scanner) dir(path string) error {
 			return &TreeError{below, errors.New("has a name that is not UTF-8: rename it")}
 		}
 		err := sc.entry(below, d.Type())
-		if errors.Is(err, unix.ENAMETOOLONG) {
-			return &TreeError{below, errors.New("is too long a path")}
+		if len(below) > maxPath || errors.Is(err, unix.ENAMETOOLONG) {
+			return &TreeError{below, fmt.Errorf("is too long a path: it has %d bytes, and no more than %d go everywhere", len(below), maxPath)}
 		}
 		if err != nil {
 			return err
@@ -82,6 +89,11 @@ func (sc *scanner) dir(path string) error {
 	}
 	return nil
 }
+
+// maxPath is how long a path in a tree may be, in bytes. A system takes 4,096 at
+// a time as a rule, with what stands before it: the path of a store, or of a
+// build directory and an input in it.
+const maxPath = 3000
 
 func (sc *scanner) host(path string) string {
 	if path == "" {

@@ -56,6 +56,10 @@ type Store struct {
 	// machine went down while it was written. It will be made again.
 	Lost func(error)
 
+	// Within is the build directory of the command that this process is part
+	// of; empty for one that is part of none.
+	Within string
+
 	mu     sync.Mutex
 	work   *os.File // this process's directory in tmp, locked
 	serial int      // of names in work
