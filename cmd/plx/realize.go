@@ -158,7 +158,7 @@ func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, arg
 		}
 		return load(ctx, s, request{frozen: true})
 	}
-	r, err := parseRequest(args, f.params)
+	r, err := parseRequest(s, args, f.params)
 	if err != nil {
 		return nil, err
 	}

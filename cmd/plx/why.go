@@ -66,14 +66,23 @@ func (a *app) why(ctx context.Context, f whyFlags, arg string) error {
 
 // objectOf returns the reference or tree hash of what the argument names.
 func objectOf(s *store.Store, arg string) (string, error) {
-	_, notHash := store.ParseHash(arg)
-	if isReference(arg) || notHash == nil {
+	if isReference(arg) {
 		return arg, nil
 	}
 	if isFile(arg) {
 		return s.ObjectAt(arg)
 	}
+	if _, err := store.ParseHash(arg); err == nil {
+		o, ok, err := abbreviated(s, arg)
+		if ok {
+			return o.String(), nil
+		}
+		return arg, err
+	}
 	sub, err := named(s, arg)
+	if len(sub.rrefs) > 0 {
+		return sub.rrefs[0].String(), err
+	}
 	return sub.dref.String(), err
 }
 
