@@ -182,14 +182,18 @@ func (r *ranking) rank(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(ranked, func(a, b Candidate) int {
-		order := cmp.Compare(r.choice.Keys[b.Ref], r.choice.Keys[a.Ref])
-		if r.min {
-			order = -order
-		}
-		return cmp.Or(order, byAge(a, b))
+		return cmp.Or(r.Order(r.choice.Keys[a.Ref], r.choice.Keys[b.Ref]), byAge(a, b))
 	})
 	r.pool = ranked
 	return nil
+}
+
+// Order orders what best ranks by: the best first.
+func (m Matcher) Order(a, b float64) int {
+	if m.min {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(b, a)
 }
 
 // key returns what the realization is ranked by. The error is [ErrNoValue] if
