@@ -121,6 +121,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx why --alive REF --json", "why --alive TRAIN"},
 	{"plx why STAGE --json", "why best"},
 	{"plx why A B --json", "why best data"},
+	{"plx runs STAGE --json", "runs train"},
 	{"", "edit"},
 	{"plx realize --dry-run --json", "realize --dry-run"},
 	{"plx why STAGE --json", "why train"},

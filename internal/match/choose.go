@@ -22,15 +22,20 @@ type Candidate struct {
 
 // Values tells what the candidates' metrics are.
 type Values interface {
+	Lookup
+
+	// Score returns the number that the script of by = { run = SCRIPT }
+	// prints for the realization. Its errors are like those of Value.
+	Score(ctx context.Context, ref store.RRef, script string) (float64, error)
+}
+
+// Lookup follows lenses into realizations.
+type Lookup interface {
 	// Value returns what the lens, which begins with the name of an output,
 	// leads to: a string, bool, int64 or float64; anything else can't be
 	// compared. An error that is [ErrNoValue] leaves the candidate out; any
 	// other ends the choice.
 	Value(ref store.RRef, lens string) (any, error)
-
-	// Score returns the number that the script of by = { run = SCRIPT }
-	// prints for the realization. Its errors are like those of Value.
-	Score(ctx context.Context, ref store.RRef, script string) (float64, error)
 }
 
 // ErrNoValue says that a candidate doesn't have the metric asked for.
