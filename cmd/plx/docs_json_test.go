@@ -85,6 +85,7 @@ run     = 'echo said; echo 1 > "$m"; ln -s m "$out/link"; echo x > "$log"'
 [stage.sweep]
 matrix  = { x = [1, 2] }
 outputs = { m = "m.json" }
+metrics = ["m"]
 run     = 'echo "{\"n\": $x}" > "$m"'
 
 [stage.best]
@@ -125,9 +126,11 @@ var shapeRuns = []struct{ shape, args string }{
 	{"", "edit"},
 	{"plx realize --dry-run --json", "realize --dry-run"},
 	{"plx why STAGE --json", "why train"},
-	{"", "realize"},
+	{"", "realize stage.toml"},
 	{"plx why STAGE --json", "why train"},
 	{"plx why RREF --json", "why TRAIN"},
+	{"plx diff A B --json", "diff BEFORE TRAIN"},
+	{"plx diff A B --json", "diff sweep[x=1] sweep[x=2]"},
 	{"plx gc --json", "gc --dry-run"},
 	{"plx root rm --json", "root rm name"},
 	{"plx version --json", "version"},
@@ -254,6 +257,9 @@ func runJSON(t *testing.T, refs map[string]string, args string) any {
 		for _, target := range results.Targets {
 			name := map[string]string{"train": "TRAIN", "trained": "ADOPTED"}[target.Stage]
 			if len(target.RRefs) > 0 {
+				if name == "TRAIN" {
+					refs["BEFORE"] = refs[name]
+				}
 				refs[name] = target.RRefs[0]
 			}
 		}

@@ -153,10 +153,15 @@ func runText(d store.Derivation) string {
 	if text == "" {
 		text = strings.Join(d.Argv, "\n")
 	}
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
+	return lined(text)
+}
+
+// lined returns a text whose last line has an end.
+func lined(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
 	}
-	return text
+	return text + "\n"
 }
 
 func (c *comparer) unified(old, new string) string {
