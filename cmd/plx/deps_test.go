@@ -23,6 +23,7 @@ var mayImport = map[string]struct {
 	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
 	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
 	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
+	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
 	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
 }
 

@@ -45,7 +45,7 @@ func fields(v any, path string, documented, seen map[string]bool) {
 			fields(value, strings.TrimPrefix(path+"."+key, "."), documented, seen)
 		}
 	case []any:
-		if len(v) == 0 {
+		if len(v) == 0 && !below(documented, path+"[]") {
 			seen[path+"[]"] = true
 		}
 		for _, value := range v {
@@ -54,6 +54,16 @@ func fields(v any, path string, documented, seen map[string]bool) {
 	default:
 		seen[path] = true
 	}
+}
+
+// below reports whether fields of what is at the path are documented.
+func below(documented map[string]bool, path string) bool {
+	for field := range documented {
+		if strings.HasPrefix(field, path+".") || strings.HasPrefix(field, path+"[]") {
+			return true
+		}
+	}
+	return false
 }
 
 const shapesFile = `
@@ -65,11 +75,22 @@ files   = { "a.csv" = "a" }
 outputs = { a = "a.csv" }
 
 [stage.train]
+src     = ["note.txt"]
 tools   = ["sh"]
 inputs  = { data = "data" }
 config  = { n = "${n}" }
 outputs = { m = "m", log = { path = "log", volatile = true } }
 run     = 'echo said; echo 1 > "$m"; ln -s m "$out/link"; echo x > "$log"'
+
+[stage.sweep]
+matrix  = { x = [1, 2] }
+outputs = { m = "m.json" }
+metrics = ["m"]
+run     = 'echo "{\"n\": $x}" > "$m"'
+
+[stage.best]
+inputs = { best = { stage = "sweep[*]", match = { best = 1, by = "m.n", where = "m.n < 2" } }, data = "data" }
+run    = 'cat "$best"/*/m.json > "$out/best"'
 
 [stage.fail]
 default = false
@@ -99,6 +120,17 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx root add --json", "root add TRAIN name"},
 	{"plx root ls --json", "root ls"},
 	{"plx why --alive REF --json", "why --alive TRAIN"},
+	{"plx why STAGE --json", "why best"},
+	{"plx why A B --json", "why best data"},
+	{"plx runs STAGE --json", "runs train"},
+	{"", "edit"},
+	{"plx realize --dry-run --json", "realize --dry-run"},
+	{"plx why STAGE --json", "why train"},
+	{"", "realize stage.toml"},
+	{"plx why STAGE --json", "why train"},
+	{"plx why RREF --json", "why TRAIN"},
+	{"plx diff A B --json", "diff BEFORE TRAIN"},
+	{"plx diff A B --json", "diff sweep[x=1] sweep[x=2]"},
 	{"plx gc --json", "gc --dry-run"},
 	{"plx root rm --json", "root rm name"},
 	{"plx version --json", "version"},
@@ -122,8 +154,8 @@ func TestDocsJSON(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("PLX_STORE", writableAtEnd(t, t.TempDir())+"/store")
 	for name, text := range map[string]string{
-		"stage.toml": shapesFile, "renamed.toml": strings.ReplaceAll(shapesFile, "stage.train]", "stage.trained]"),
-		"byhand/m": "2", "byhand/log": "by hand", "lonely/stage.toml": "[stage.lonely]\nfiles = { lonely = \"\" }\n",
+		"stage.toml": shapesFile, "renamed.toml": strings.ReplaceAll(edited.Replace(shapesFile), "stage.train]", "stage.trained]"),
+		"note.txt": "a note\n", "byhand/m": "2", "byhand/log": "by hand", "lonely/stage.toml": "[stage.lonely]\nfiles = { lonely = \"\" }\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			t.Fatal(err)
@@ -140,8 +172,8 @@ func TestDocsJSON(t *testing.T) {
 			}
 			continue
 		}
-		if r.args == "damage" {
-			damageStore(t)
+		if act := map[string]func(*testing.T){"damage": damageStore, "edit": editStage}[r.args]; act != nil {
+			act(t)
 			continue
 		}
 		doc := runJSON(t, refs, r.args)
@@ -160,6 +192,19 @@ func TestDocsJSON(t *testing.T) {
 	}
 	if len(docs) < 15 || len(docs) != len(seen) {
 		t.Errorf("%d shapes are documented, %d were looked at", len(docs), len(seen))
+	}
+}
+
+// edited changes a script and a value of [shapesFile].
+var edited = strings.NewReplacer("echo said", "echo says", "n = 1", "n = 2")
+
+// editStage changes a script, a config value and a source file.
+func editStage(t *testing.T) {
+	t.Helper()
+	for name, text := range map[string]string{"stage.toml": edited.Replace(shapesFile), "note.txt": "another note\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -212,6 +257,9 @@ func runJSON(t *testing.T, refs map[string]string, args string) any {
 		for _, target := range results.Targets {
 			name := map[string]string{"train": "TRAIN", "trained": "ADOPTED"}[target.Stage]
 			if len(target.RRefs) > 0 {
+				if name == "TRAIN" {
+					refs["BEFORE"] = refs[name]
+				}
 				refs[name] = target.RRefs[0]
 			}
 		}

@@ -91,7 +91,7 @@ func statusOf(err error) int {
 		return exitBuild
 	case is[*usageError](err), is[*realize.ResourceError](err), is[*realize.NothingRunError](err), is[plan.Errors](err), is[*plan.SyntaxError](err):
 		return exitUsage
-	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*realize.ToolError](err), is[*lens.NameError](err), errors.Is(err, store.ErrNotExist):
+	case is[*notFoundError](err), is[*plan.NotFoundError](err), is[*realize.MatchError](err), is[*realize.ToolError](err), is[*lens.NameError](err), is[*store.AmbiguousError](err), errors.Is(err, store.ErrNotExist):
 		return exitNotFound
 	case is[*store.DamageError](err), is[*store.PackError](err):
 		return exitDamage

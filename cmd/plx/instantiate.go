@@ -43,15 +43,15 @@ func paramFlag(cmd *cobra.Command, params *[]string) {
 }
 
 func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string) error {
-	r, err := parseRequest(args, f.params)
-	if err != nil {
-		return err
-	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	r, err := parseRequest(s, args, f.params)
+	if err != nil {
+		return err
+	}
 	c, err := a.closure(ctx, s, r)
 	if err != nil {
 		return err

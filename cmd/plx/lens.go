@@ -89,7 +89,7 @@ func unrealized(start string, err error) error {
 // splitLens returns START and what follows it. The name of a stage may have
 // dots and brackets: base.train[lr=0.1].
 func splitLens(s *store.Store, arg string) (start, path string) {
-	if c, err := currentPlan(s); err == nil && !strings.HasPrefix(arg, "dref:") && !strings.HasPrefix(arg, "rref:") {
+	if c, err := currentPlan(s); err == nil && !hasKind(arg) {
 		if start, rest, ok := c.Cut(arg); ok {
 			return start, strings.TrimPrefix(rest, ".")
 		}

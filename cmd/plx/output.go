@@ -24,6 +24,7 @@ import (
 
 	"plx/internal/plan"
 	"plx/internal/realize"
+	"plx/internal/store"
 )
 
 // result prints lines of a result.
@@ -69,7 +70,13 @@ func (a *app) printError(err error) {
 func (a *app) printOne(err error) {
 	var build *realize.BuildError
 	var file plan.Errors
+	var ambiguous *store.AmbiguousError
 	switch {
+	case errors.As(err, &ambiguous):
+		a.tell("%v", err)
+		for _, o := range ambiguous.Candidates[:min(len(ambiguous.Candidates), candidatesShown)] {
+			fmt.Fprintf(a.stderr, "  %v\n", o)
+		}
 	case errors.As(err, &file):
 		for _, e := range file {
 			fmt.Fprintln(a.stderr, e)
@@ -88,6 +95,9 @@ func (a *app) printOne(err error) {
 		}
 	}
 }
+
+// candidatesShown is how many references are named that begin alike.
+const candidatesShown = 20
 
 // printBuild tells what failed, with the end of the log and what to look at.
 func (a *app) printBuild(e *realize.BuildError) {

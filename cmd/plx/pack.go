@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -98,19 +97,14 @@ func (a *app) pack(ctx context.Context, f packFlags, args []string) error {
 // chosenOfAll returns what was chosen for a reference, a stage, or each stage
 // of a group, sweep or set.
 func (a *app) chosenOfAll(ctx context.Context, s *store.Store, arg string) ([]store.RRef, error) {
-	if strings.HasPrefix(arg, "dref:") || strings.HasPrefix(arg, "rref:") {
-		sub, err := a.chosen(ctx, s, arg)
-		return sub.rrefs, err
-	}
 	c, err := currentPlan(s)
-	if err != nil {
-		return nil, err
+	if err == nil && !hasKind(arg) {
+		if stages, err := c.Select(arg); err == nil {
+			return a.chosenOf(ctx, s, c, stages)
+		}
 	}
-	stages, err := c.Select(arg)
-	if err != nil {
-		return nil, notPlanned(err)
-	}
-	return a.chosenOf(ctx, s, c, stages)
+	sub, err := a.chosen(ctx, s, arg)
+	return sub.rrefs, err
 }
 
 func (a *app) chosenOf(ctx context.Context, s *store.Store, c *plan.Closure, stages []*plan.Stage) ([]store.RRef, error) {

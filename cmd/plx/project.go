@@ -40,7 +40,7 @@ func isFile(arg string) bool {
 
 // parseRequest reads [FILE] [STAGE…|DREF…]. What is not said is taken from
 // the newest plan that was recorded in this directory.
-func parseRequest(args, params []string) (request, error) {
+func parseRequest(s *store.Store, args, params []string) (request, error) {
 	var r request
 	for i, arg := range args {
 		switch {
@@ -49,11 +49,11 @@ func parseRequest(args, params []string) (request, error) {
 		case isFile(arg):
 			r.file = arg
 		case strings.HasPrefix(arg, "dref:"):
-			ref, err := store.ParseDRef(arg)
+			o, err := reference(s, arg)
 			if err != nil {
-				return r, &usageError{err.Error()}
+				return r, err
 			}
-			r.drefs = append(r.drefs, ref)
+			r.drefs = append(r.drefs, o.DRef)
 		default:
 			r.targets = append(r.targets, arg)
 		}

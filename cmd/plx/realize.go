@@ -158,7 +158,7 @@ func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, arg
 		}
 		return load(ctx, s, request{frozen: true})
 	}
-	r, err := parseRequest(args, f.params)
+	r, err := parseRequest(s, args, f.params)
 	if err != nil {
 		return nil, err
 	}
@@ -289,60 +289,4 @@ func makeLinks(s *store.Store, link string, refs []store.RRef) error {
 		return s.AddLinkRoot(link, refs[0])
 	}
 	return s.AddLinkRoots(link, refs)
-}
-
-// dryRun prints what would be done, and why: a line for each stage.
-// Nothing is written: no sources, no derivations and no plan.
-func (a *app) dryRun(ctx context.Context, s *store.Store, f realizeFlags, args []string) error {
-	sources := s.Preview()
-	c, err := a.requested(ctx, s, f, args, func(ctx context.Context, s *store.Store, r request) (*plan.Closure, error) {
-		return preview(ctx, s, r, sources)
-	})
-	if err != nil {
-		return err
-	}
-	z, err := a.realizer(s, c, f, nil, &progress{app: a})
-	if err != nil {
-		return err
-	}
-	forecasts, err := z.DryRun(ctx, c, sources)
-	if err != nil {
-		return err
-	}
-	docs := []forecastJSON{}
-	for _, f := range forecasts {
-		doc := forecastJSON{f.Stage.Name, f.Stage.Ref.String(), string(f.Verdict), f.Runs, f.Reasons}
-		if doc.Reasons == nil {
-			doc.Reasons = []string{}
-		}
-		docs = append(docs, doc)
-	}
-	if f.json {
-		return a.resultJSON(map[string]any{"stages": docs})
-	}
-	for _, doc := range docs {
-		if err := a.result(doc.String()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type forecastJSON struct {
-	Stage   string   `json:"stage"`
-	DRef    string   `json:"dref"`
-	Verdict string   `json:"verdict"`
-	Runs    int      `json:"runs"`
-	Reasons []string `json:"reasons"`
-}
-
-func (f forecastJSON) String() string {
-	text := f.Verdict + " " + f.Stage
-	if f.Runs > 1 {
-		text += fmt.Sprintf(" (%d runs)", f.Runs)
-	}
-	if len(f.Reasons) > 0 {
-		text += ": " + strings.Join(f.Reasons, "; ")
-	}
-	return text
 }

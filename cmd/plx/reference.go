@@ -22,31 +22,94 @@ type subject struct {
 	rrefs []store.RRef
 }
 
-// named returns what the argument names. A stage comes without realizations.
+// named returns what the argument names: a reference, a stage of the current
+// plan, or, if there is no such stage, what a hash stands for of which it is the
+// beginning. A stage comes without realizations.
 func named(s *store.Store, arg string) (subject, error) {
-	switch {
-	case strings.HasPrefix(arg, "dref:"):
-		ref, err := store.ParseDRef(arg)
-		if err != nil {
-			return subject{}, &usageError{err.Error()}
-		}
-		return subject{dref: ref}, nil
-	case strings.HasPrefix(arg, "rref:"):
-		ref, err := store.ParseRRef(arg)
-		if err != nil {
-			return subject{}, &usageError{err.Error()}
-		}
-		return subject{dref: ref.DRef(), rrefs: []store.RRef{ref}}, nil
+	if hasKind(arg) {
+		o, err := reference(s, arg)
+		return subjectOf(o), err
 	}
 	c, err := currentPlan(s)
-	if err != nil {
-		return subject{}, err
+	if err == nil {
+		var stage *plan.Stage
+		if stage, err = c.Find(arg); err == nil {
+			return subject{stage: stage, dref: stage.Ref}, nil
+		}
+		err = notPlanned(err)
 	}
-	stage, err := c.Find(arg)
-	if err != nil {
-		return subject{}, notPlanned(err)
+	if o, ok, abbrErr := abbreviated(s, arg); ok || abbrErr != nil {
+		return subjectOf(o), abbrErr
 	}
-	return subject{stage: stage, dref: stage.Ref}, nil
+	return subject{}, err
+}
+
+func subjectOf(o store.Object) subject {
+	sub := subject{dref: o.DRef}
+	if !o.RRef.IsZero() {
+		sub.rrefs = []store.RRef{o.RRef}
+	}
+	return sub
+}
+
+// hasKind tells a reference, or its beginning, from a name.
+func hasKind(arg string) bool {
+	return strings.HasPrefix(arg, "dref:") || strings.HasPrefix(arg, "rref:")
+}
+
+// reference returns what a reference names, which may be the beginning of one.
+// What it names need not be there if it is whole.
+func reference(s *store.Store, arg string) (store.Object, error) {
+	if store.IsAbbreviation(arg) {
+		return s.Abbreviated(arg)
+	}
+	if strings.HasPrefix(arg, "rref:") {
+		ref, err := store.ParseRRef(arg)
+		if err != nil {
+			return store.Object{}, &usageError{err.Error()}
+		}
+		return store.Object{DRef: ref.DRef(), RRef: ref}, nil
+	}
+	ref, err := store.ParseDRef(arg)
+	if err != nil {
+		return store.Object{}, &usageError{err.Error()}
+	}
+	return store.Object{DRef: ref}, nil
+}
+
+// abbreviated returns what a hash stands for of which the argument is the
+// beginning, if there is one. That there are several is an error.
+func abbreviated(s *store.Store, arg string) (store.Object, bool, error) {
+	if !store.IsAbbreviation(arg) {
+		return store.Object{}, false, nil
+	}
+	o, err := s.Abbreviated(arg)
+	if errors.Is(err, store.ErrNotExist) {
+		return o, false, nil
+	}
+	return o, err == nil, err
+}
+
+// realizations returns what arguments name that must be realizations.
+func realizations(s *store.Store, args []string) ([]store.RRef, error) {
+	var refs []store.RRef
+	for _, arg := range args {
+		o, ok, err := abbreviated(s, arg)
+		if err == nil && !ok {
+			if _, err := store.ParseRRef(arg); err != nil && !hasKind(arg) {
+				return nil, &usageError{err.Error()}
+			}
+			o, err = reference(s, arg)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if o.RRef.IsZero() {
+			return nil, &usageError{fmt.Sprintf("%s is a derivation: name its realizations (plx ls %s lists them)", arg, arg)}
+		}
+		refs = append(refs, o.RRef)
+	}
+	return refs, nil
 }
 
 // notPlanned says that a name is not that of a stage in the current plan, which

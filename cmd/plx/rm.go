@@ -35,19 +35,15 @@ used; only what it was built from can no longer be looked at.`,
 }
 
 func (a *app) rm(ctx context.Context, f rmFlags, args []string) error {
-	var refs []store.RRef
-	for _, arg := range args {
-		ref, err := store.ParseRRef(arg)
-		if err != nil {
-			return &usageError{err.Error()}
-		}
-		refs = append(refs, ref)
-	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	refs, err := realizations(s, args)
+	if err != nil {
+		return err
+	}
 	err = s.Remove(ctx, refs, store.RemoveOptions{Force: f.force, Waiting: func() { a.say("waiting for other plx processes to let go of the store") }})
 	var inUse *store.InUseError
 	switch {

@@ -46,9 +46,6 @@ realizations of its derivation; a derivation with all of its realizations.`,
 }
 
 func (a *app) rootAdd(ctx context.Context, ref, name string, asJSON bool) error {
-	if !isReference(ref) {
-		return &usageError{fmt.Sprintf("%q is no reference: want dref:<hash>-<name> or rref:<hash>-<derivation hash>-<name>, as plx realize prints them", ref)}
-	}
 	if isReference(name) {
 		return &usageError{fmt.Sprintf("root %q: a name is wanted here; add references one at a time", name)}
 	}
@@ -61,6 +58,9 @@ func (a *app) rootAdd(ctx context.Context, ref, name string, asJSON bool) error 
 	}
 	defer s.Close()
 	if err := a.hold(ctx, s); err != nil {
+		return err
+	}
+	if ref, err = objectOf(s, ref); err != nil {
 		return err
 	}
 	if name, err = s.AddRoot(name, ref); err != nil {

@@ -187,11 +187,11 @@ func takeInProject(ctx context.Context, s *store.Store, dir string) error {
 func verifyOptions(s *store.Store, args []string) (store.VerifyOptions, error) {
 	var o store.VerifyOptions
 	for _, arg := range args {
-		if tree, err := store.ParseHash(arg); err == nil {
+		sub, err := named(s, arg)
+		if tree, notHash := store.ParseHash(arg); notHash == nil && statusOf(err) == exitNotFound {
 			o.Trees = append(o.Trees, tree)
 			continue
 		}
-		sub, err := named(s, arg)
 		if err != nil {
 			return o, err
 		}

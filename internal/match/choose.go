@@ -22,15 +22,20 @@ type Candidate struct {
 
 // Values tells what the candidates' metrics are.
 type Values interface {
+	Lookup
+
+	// Score returns the number that the script of by = { run = SCRIPT }
+	// prints for the realization. Its errors are like those of Value.
+	Score(ctx context.Context, ref store.RRef, script string) (float64, error)
+}
+
+// Lookup follows lenses into realizations.
+type Lookup interface {
 	// Value returns what the lens, which begins with the name of an output,
 	// leads to: a string, bool, int64 or float64; anything else can't be
 	// compared. An error that is [ErrNoValue] leaves the candidate out; any
 	// other ends the choice.
 	Value(ref store.RRef, lens string) (any, error)
-
-	// Score returns the number that the script of by = { run = SCRIPT }
-	// prints for the realization. Its errors are like those of Value.
-	Score(ctx context.Context, ref store.RRef, script string) (float64, error)
 }
 
 // ErrNoValue says that a candidate doesn't have the metric asked for.
@@ -182,14 +187,18 @@ func (r *ranking) rank(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(ranked, func(a, b Candidate) int {
-		order := cmp.Compare(r.choice.Keys[b.Ref], r.choice.Keys[a.Ref])
-		if r.min {
-			order = -order
-		}
-		return cmp.Or(order, byAge(a, b))
+		return cmp.Or(r.Order(r.choice.Keys[a.Ref], r.choice.Keys[b.Ref]), byAge(a, b))
 	})
 	r.pool = ranked
 	return nil
+}
+
+// Order orders what best ranks by: the best first.
+func (m Matcher) Order(a, b float64) int {
+	if m.min {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(b, a)
 }
 
 // key returns what the realization is ranked by. The error is [ErrNoValue] if

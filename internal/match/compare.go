@@ -13,7 +13,7 @@ import (
 // refuse returns why the realization is left out, "" if it isn't. All lenses
 // are read, so that the answer doesn't depend on the order of the parts: a
 // missing value leaves out, whatever else is true.
-func (c *condition) refuse(ref store.RRef, values Values) (string, error) {
+func (c *condition) refuse(ref store.RRef, values Lookup) (string, error) {
 	found := make(map[string]any, len(c.lenses))
 	for _, lens := range c.lenses {
 		v, err := values.Value(ref, lens)

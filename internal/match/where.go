@@ -2,9 +2,12 @@ package match
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"plx/internal/store"
 )
 
 // This file is the grammar of where:
@@ -233,3 +236,22 @@ func (j *junction) print(b *strings.Builder) {
 
 // binding says how tight a word binds.
 func binding(word string) int { return slices.Index([]string{"or", "and", "not"}, word) }
+
+// A Where is a condition on realizations, written as the where of a matcher. Its
+// lenses may begin at anything that [Values] knows.
+type Where struct{ condition *condition }
+
+// ParseWhere reads a condition.
+func ParseWhere(text string) (Where, error) {
+	c, err := parseCondition(text)
+	if err != nil {
+		return Where{}, fmt.Errorf("where: %w", err)
+	}
+	return Where{c}, nil
+}
+
+// Refuse returns why the condition does not hold for a realization, as it
+// doesn't for one without a value that it asks for; "" if it does hold.
+func (w Where) Refuse(ref store.RRef, values Lookup) (string, error) {
+	return w.condition.refuse(ref, values)
+}

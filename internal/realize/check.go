@@ -111,7 +111,7 @@ func (t *try) compare(m store.Manifest) error {
 		d := Difference{Difference: how}
 		if isFile(have.Manifest, d.Path) && isFile(m, d.Path) {
 			first, second := t.g.Store.TreePath(have.Tree)+"/"+d.Path, t.st.Out()+"/"+d.Path
-			if err := d.look(first, second); err != nil {
+			if err := d.look("first", first, "second", second); err != nil {
 				return err
 			}
 		}
@@ -148,8 +148,19 @@ const (
 	maxLines = 40
 )
 
-// look compares two files.
-func (d *Difference) look(first, second string) error {
+// verb says what has become of a file.
+func (d Difference) verb() string {
+	switch d.How {
+	case store.OnlyFirst:
+		return "removed"
+	case store.OnlySecond:
+		return "added"
+	}
+	return "changed"
+}
+
+// look compares two files, which the names stand for.
+func (d *Difference) look(nameA, first, nameB, second string) error {
 	a, err := os.Open(first)
 	if err != nil {
 		return err
@@ -166,7 +177,7 @@ func (d *Difference) look(first, second string) error {
 	textA, okA, errA := text(a)
 	textB, okB, errB := text(b)
 	if okA && okB {
-		d.Diff = unified(textA, textB)
+		d.Diff = unified(nameA, textA, nameB, textB)
 	}
 	return errors.Join(errA, errB)
 }
@@ -195,13 +206,20 @@ func text(f *os.File) (data []byte, ok bool, err error) {
 	if data, err = io.ReadAll(io.NewSectionReader(f, 0, maxText+1)); err != nil {
 		return nil, false, err
 	}
-	return data, len(data) <= maxText && utf8.Valid(data) && !bytes.ContainsRune(data, 0), nil
+	return data, isText(data), nil
+}
+
+func isText(data []byte) bool {
+	return len(data) <= maxText && utf8.Valid(data) && !bytes.ContainsRune(data, 0)
 }
 
 // unified returns how two texts differ.
-func unified(a, b []byte) string {
-	lines := strings.SplitAfter(string(diff.Diff("first", a, "second", b)), "\n")[1:] // but for the command
-	lines = lines[:len(lines)-1]                                                      // what is after the last end of a line
+func unified(nameA string, a []byte, nameB string, b []byte) string {
+	if bytes.Equal(a, b) {
+		return ""
+	}
+	lines := strings.SplitAfter(string(diff.Diff(nameA, a, nameB, b)), "\n")[1:] // but for the command
+	lines = lines[:len(lines)-1]                                                 // what is after the last end of a line
 	if len(lines) > maxLines {
 		lines = append(lines[:maxLines], fmt.Sprintf("… and %d lines more\n", len(lines)-maxLines))
 	}

@@ -28,10 +28,10 @@ func TestFirstDifference(t *testing.T) {
 // TestUnified: what differs is shown by lines, also without an end of the last
 // line, and not without bounds.
 func TestUnified(t *testing.T) {
-	if got, want := unified([]byte("a\nb"), []byte("a\nc\n")), "--- first\n+++ second\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"; got != want {
+	if got, want := unified("first", []byte("a\nb"), "second", []byte("a\nc\n")), "--- first\n+++ second\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	got := unified([]byte(strings.Repeat("x\n", 100)), []byte(strings.Repeat("y\n", 100)))
+	got := unified("first", []byte(strings.Repeat("x\n", 100)), "second", []byte(strings.Repeat("y\n", 100)))
 	if n := strings.Count(got, "\n"); n != maxLines+1 || !strings.HasSuffix(got, "… and 163 lines more\n") {
 		t.Errorf("got %d lines:\n%s", n, got)
 	}

@@ -1,52 +1,50 @@
 package realize
 
 import (
-	"fmt"
-	"maps"
+	"cmp"
 	"slices"
-	"strings"
+	"time"
 
+	"plx/internal/plan"
 	"plx/internal/store"
 )
 
 // A history finds what a stage was like before.
 type history struct {
-	store     *store.Store
-	manifests Manifests
-	byName    map[string][]store.DRef // all that are in the store
+	*comparer
+	byName map[string][]store.DRef // all that are in the store
+	found  map[string]past
 }
 
-// historyDepth is how many derivations of the same name are compared: those of
-// a sweep, or of a long day's edits, are many, and reading each takes time.
-const historyDepth = 64
+func newHistory(s *store.Store, c *plan.Closure, sources Sources) *history {
+	return &history{comparer: newComparer(s, c, sources), found: make(map[string]past)}
+}
+
+// A past is what there is of the earlier realizations of a name.
+type past struct {
+	ancestors []ancestor // the newest first
+	cut       bool       // there are more
+}
 
 // An ancestor is an earlier realization of a stage.
 type ancestor struct {
-	derivation store.Derivation
-	result     store.Realization
+	subject
+	result store.Realization
 }
 
-// compare tells how a task differs from the nearest earlier realization of a
-// derivation of its name: the one with the fewest differences, of these the
-// newest.
-func (h *history) compare(t *task) []string {
-	ancestors := h.ancestors(t.stage.Ref.Name())
-	if len(ancestors) == 0 {
-		return []string{"never built"}
-	}
-	var nearest []string
-	for i, a := range ancestors {
-		diff := h.differences(t, a)
-		if i == 0 || len(diff) < len(nearest) {
-			nearest = diff
-		}
-	}
-	return nearest
-}
+// How much of the past is looked at. Those of a sweep, or of a long day's edits,
+// are many, and reading and comparing each takes time.
+const (
+	recordsRead  = 512 // records of one name
+	historyDepth = 64  // of them, realizations of different commands
+)
 
-// ancestors returns the newest realization of each derivation of the name, the
+// past returns realizations of derivations of the name, one for each action, the
 // newest first. What can't be read is passed over: it explains nothing.
-func (h *history) ancestors(name string) []ancestor {
+func (h *history) past(name string) past {
+	if p, ok := h.found[name]; ok {
+		return p
+	}
 	if h.byName == nil {
 		h.byName = make(map[string][]store.DRef)
 		refs, _ := h.store.Derivations()
@@ -54,233 +52,101 @@ func (h *history) ancestors(name string) []ancestor {
 			h.byName[ref.Name()] = append(h.byName[ref.Name()], ref)
 		}
 	}
-	var found []ancestor
+	var made []store.Made
 	for _, ref := range h.byName[name] {
-		if r, ok := h.newest(ref); ok {
-			found = append(found, ancestor{result: r})
-		}
+		all, _ := h.store.MadeOf(ref)
+		made = append(made, all...)
 	}
-	slices.SortFunc(found, func(a, b ancestor) int { return b.result.Made.Compare(a.result.Made) })
-	found = found[:min(len(found), historyDepth)]
-	for i := range found {
-		found[i].derivation, _ = h.store.Derivation(found[i].result.Ref.DRef())
-	}
-	return found
-}
-
-func (h *history) newest(ref store.DRef) (newest store.Realization, ok bool) {
-	refs, err := h.store.Realizations(ref)
-	if err != nil {
-		return newest, false
-	}
-	for _, rref := range refs {
-		r, err := h.store.Realization(rref)
-		if err == nil && (!ok || r.Made.After(newest.Made)) {
-			newest, ok = r, true
-		}
-	}
-	return newest, ok
-}
-
-// differences tells, a line each, what the command of t sees that the one of a
-// did not.
-func (h *history) differences(t *task, a ancestor) []string {
-	var lines []string
-	old, new := a.derivation, t.stage.Derivation
-	if old.Script != new.Script || !slices.Equal(old.Argv, new.Argv) {
-		lines = append(lines, "run changed")
-	}
-	if new.Script != "" && !slices.Equal(old.Shell, new.Shell) {
-		lines = append(lines, fmt.Sprintf("shell changed: %q, was %q", new.Shell, old.Shell))
-	}
-	lines = append(lines, tableDifferences("fetch.", fetchTable(old.Fetch), fetchTable(new.Fetch))...)
-	lines = append(lines, tableDifferences("config.", old.Config, new.Config)...)
-	lines = append(lines, tableDifferences("env.", anyTable(old.Env), anyTable(new.Env))...)
-	lines = append(lines, toolDifferences(a.result.Tools, t.tools)...)
-	lines = append(lines, tableDifferences("outputs.", outputTable(old.Outputs), outputTable(new.Outputs))...)
-	if old.Network != new.Network {
-		lines = append(lines, "network changed")
-	}
-	if old.Sandbox.Off != new.Sandbox.Off || !slices.Equal(old.Sandbox.Paths, new.Sandbox.Paths) {
-		lines = append(lines, "sandbox changed")
-	}
-	lines = append(lines, h.sourceDifferences(old.Source, new.Source)...)
-	lines = append(lines, h.inputDifferences(t, a)...)
-	if lines == nil && a.result.Answers(t.key) {
-		return []string{"its earlier results were refused by its promises or its check"}
-	}
-	if lines == nil {
-		lines = append(lines, "the platform or PATH changed")
-	}
-	return lines
-}
-
-// toolDifferences compares the programs that stages name.
-func toolDifferences(old, new map[string]store.Tool) []string {
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(new)) {
-		was, there := old[name]
-		switch {
-		case !there:
-			lines = append(lines, "tool "+name+" added")
-		case was.Digest != new[name].Digest:
-			lines = append(lines, "tool "+name+" changed: "+new[name].Path)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if _, there := new[name]; !there {
-			lines = append(lines, "tool "+name+" removed")
-		}
-	}
-	return lines
-}
-
-func anyTable(m map[string]string) map[string]any {
-	t := make(map[string]any, len(m))
-	for k, v := range m {
-		t[k] = v
-	}
-	return t
-}
-
-// fetchTable returns what the result of a fetch depends on.
-func fetchTable(f *store.Fetch) map[string]any {
-	if f == nil {
-		return nil
-	}
-	return map[string]any{"hash": f.Hash, "filename": f.Filename, "unpack": f.Unpack, "strip": int64(f.Strip)}
-}
-
-func outputTable(m map[string]store.Output) map[string]any {
-	t := make(map[string]any, len(m))
-	for k, v := range m {
-		t[k] = v.Path
-	}
-	return t
-}
-
-// tableDifferences compares key by key.
-func tableDifferences(prefix string, old, new map[string]any) []string {
-	var lines []string
-	for _, k := range slices.Sorted(maps.Keys(new)) {
-		was, there := old[k]
-		switch {
-		case !there:
-			lines = append(lines, fmt.Sprintf("%s%s added: %s", prefix, k, show(new[k])))
-		case show(was) != show(new[k]):
-			lines = append(lines, fmt.Sprintf("%s%s changed: %s, was %s", prefix, k, show(new[k]), show(was)))
-		}
-	}
-	for _, k := range slices.Sorted(maps.Keys(old)) {
-		if _, there := new[k]; !there {
-			lines = append(lines, fmt.Sprintf("%s%s removed", prefix, k))
-		}
-	}
-	return lines
-}
-
-// show writes a value as TOML does, nearly.
-func show(v any) string {
-	switch v := v.(type) {
-	case string:
-		return fmt.Sprintf("%q", v)
-	case float64:
-		text := fmt.Sprint(v)
-		if !strings.ContainsAny(text, ".e") {
-			text += ".0"
-		}
-		return text
-	case []any, map[string]any:
-		data, err := store.Canonical(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(data)
-	default:
-		return fmt.Sprint(v)
-	}
-}
-
-// sourceDifferences names the source files that changed.
-func (h *history) sourceDifferences(old, new store.Hash) []string {
-	if old == new {
-		return nil
-	}
-	var was, is store.Manifest
-	if !old.IsZero() {
-		was, _ = h.manifests.Manifest(old)
-	}
-	if !new.IsZero() {
-		is, _ = h.manifests.Manifest(new)
-	}
-	var lines []string
-	for _, e := range is.Entries() {
-		other, there := was.Find(e.Path)
-		switch {
-		case e.Kind == store.KindDir:
-		case !there:
-			lines = append(lines, "src "+e.Path+" added")
-		case other != e:
-			lines = append(lines, "src "+e.Path+" changed")
-		}
-	}
-	for _, e := range was.Entries() {
-		if _, there := is.Find(e.Path); !there && e.Kind != store.KindDir {
-			lines = append(lines, "src "+e.Path+" removed")
-		}
-	}
-	return lines
-}
-
-// inputDifferences names the inputs of which the command sees something else.
-func (h *history) inputDifferences(t *task, a ancestor) []string {
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(t.action.Inputs)) {
-		refs, there := a.result.Context[name]
-		if !there {
-			lines = append(lines, "input "+name+" added")
+	slices.SortFunc(made, func(a, b store.Made) int {
+		return cmp.Or(b.When.Compare(a.When), a.Ref.Compare(b.Ref))
+	})
+	p := past{cut: len(made) > recordsRead}
+	had := make(map[store.Hash]bool)
+	for _, m := range made[:min(len(made), recordsRead)] {
+		r, err := h.store.Realization(m.Ref)
+		if err != nil || had[r.Action] {
 			continue
 		}
-		if !h.showsSame(t, name, refs) {
-			lines = append(lines, fmt.Sprintf("input %s changed: %s, was %s", name, refTexts(t.context[name]), refTexts(refs)))
+		if len(p.ancestors) == historyDepth {
+			p.cut = true
+			break
+		}
+		had[r.Action] = true
+		if s, err := h.built(r); err == nil {
+			p.ancestors = append(p.ancestors, ancestor{s, r})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.result.Context)) {
-		if _, there := t.action.Inputs[name]; !there {
-			lines = append(lines, "input "+name+" removed")
-		}
-	}
-	return lines
+	h.found[name] = p
+	return p
 }
 
-// showsSame reports whether the command of t would see the same of the
-// realizations as of those that were chosen.
-func (h *history) showsSame(t *task, name string, refs []store.RRef) bool {
-	items := t.action.Inputs[name].Items
-	if len(items) != len(refs) {
-		return false
+// nearest returns the ancestor in which s differs least, of several the newest,
+// and how it differs. With fit, only those for which that holds count.
+func (h *history) nearest(s subject, name string, fit func(ancestor) bool) (near *ancestor, changes []Change) {
+	list, texts := h.past(name).ancestors, h.texts
+	least := 1 // what differs in less answers the same key; that is looked for where the key isn't known
+	if s.unknown != nil {
+		least = 0
 	}
-	in := t.stage.Derivation.Inputs[name]
-	for i, ref := range refs {
-		r, err := h.store.Realization(ref)
-		if err != nil {
-			return false
+	h.texts = false // for those that are only looked at
+	for i := range list {
+		if fit != nil && !fit(list[i]) {
+			continue
 		}
-		d, err := h.store.Derivation(ref.DRef())
-		if err != nil {
-			return false
+		found := h.changes(list[i].subject, s)
+		if near == nil || len(found) < len(changes) {
+			near, changes = &list[i], found
 		}
-		if _, tree := t.show(r, in, shownOutputs(d, in)); tree != items[i].Tree {
-			return false
+		if len(changes) <= least {
+			break
 		}
 	}
-	return true
+	if h.texts = texts; texts && near != nil {
+		changes = h.changes(near.subject, s)
+	}
+	return near, changes
 }
 
-func refTexts(refs []store.RRef) string {
-	texts := make([]string, len(refs))
-	for i, ref := range refs {
-		texts[i] = ref.String()
+// A Reason is why something is built, or was.
+type Reason struct {
+	Texts   []string   // a line each
+	Against store.RRef // the earlier realization that it is compared with; zero: there is none
+	Made    time.Time  // when that was made
+	Changes []Change   // in what it differs from that
+}
+
+// compare tells how what the command of t sees differs from what it saw before.
+func (h *history) compare(t *task) Reason {
+	s := t.subject()
+	near, changes := h.nearest(s, t.stage.Ref.Name(), nil)
+	if near == nil {
+		return Reason{Texts: []string{"never built"}}
 	}
-	return strings.Join(texts, " ")
+	return h.reason(near, changes, near.result.Answers(t.key))
+}
+
+// reason words how something differs from an ancestor.
+func (h *history) reason(near *ancestor, changes []Change, answers bool) Reason {
+	r := Reason{Against: near.result.Ref, Made: near.result.Made, Changes: changes}
+	for _, c := range changes {
+		r.Texts = append(r.Texts, c.String())
+	}
+	switch {
+	case r.Texts != nil:
+	case answers:
+		r.Texts = []string{"its earlier results were refused by its promises or its check"}
+	default:
+		r.Texts = []string{"the platform or PATH changed"}
+	}
+	return r
+}
+
+// subject returns what the command of t sees.
+func (t *task) subject() subject {
+	return subject{derivation: t.stage.Derivation, context: t.context, tools: t.tools, find: func(ref store.RRef) (store.Realization, error) {
+		if r, ok := t.g.nodes[ref.DRef()].results[ref]; ok { // it may be one that is only pretended
+			return r, nil
+		}
+		return t.g.Store.Realization(ref)
+	}}
 }

@@ -1,37 +1,66 @@
 package store
 
-import "context"
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // A Preview tells what sources would be in a store, and adds none: for a dry
 // run.
 type Preview struct {
 	store     *Store
 	manifests map[Hash]Manifest
+	files     map[Hash]map[string]SourceFile // where the files of a tree come from
 }
 
 // Preview returns a preview of the store.
 func (s *Store) Preview() *Preview {
-	return &Preview{store: s, manifests: make(map[Hash]Manifest)}
+	return &Preview{store: s, manifests: make(map[Hash]Manifest), files: make(map[Hash]map[string]SourceFile)}
 }
 
 // AddFiles returns what [Store.AddFiles] would.
 func (p *Preview) AddFiles(ctx context.Context, files []SourceFile) (Hash, error) {
-	m, err := newIntake(ctx, p.store, false).manifest(files)
-	return p.add(m), err
+	in := newIntake(ctx, p.store, false)
+	m, err := in.manifest(files)
+	return p.add(m, in), err
 }
 
 // AddDir returns what [Store.AddDir] would.
 func (p *Preview) AddDir(ctx context.Context, from string) (Hash, error) {
-	m, err := newIntake(ctx, p.store, false).dir(from)
+	in := newIntake(ctx, p.store, false)
+	m, err := in.dir(from)
 	if err != nil {
 		return Hash{}, err
 	}
-	return p.add(m), nil
+	return p.add(m, in), nil
 }
 
-func (p *Preview) add(m Manifest) Hash {
-	p.manifests[m.Hash()] = m
-	return m.Hash()
+func (p *Preview) add(m Manifest, in *intake) Hash {
+	tree := m.Hash()
+	p.manifests[tree], p.files[tree] = m, in.files
+	return tree
+}
+
+// Text returns what a file of a source tree holds, if it can be read, up to one
+// byte more than most.
+func (p *Preview) Text(tree Hash, path string, most int64) ([]byte, bool) {
+	file := SourceFile{From: p.store.TreePath(tree) + "/" + path}
+	if files, ok := p.files[tree]; ok {
+		file = files[path]
+	}
+	if file.From == "" {
+		return []byte(file.Text), true
+	}
+	f, err := os.OpenFile(file.From, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would be waited for
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	return data, err == nil
 }
 
 // Manifest returns the manifest of a source tree that is in the store, or

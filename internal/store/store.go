@@ -250,3 +250,26 @@ func dirNames(dir string) ([]string, error) {
 	slices.Sort(names)
 	return names, err
 }
+
+// A Made tells when a realization was last made.
+type Made struct {
+	Ref  RRef
+	When time.Time
+}
+
+// MadeOf returns when each realization of a derivation was last made. It reads
+// no record.
+func (s *Store) MadeOf(ref DRef) ([]Made, error) {
+	refs, err := s.Realizations(ref)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Made, 0, len(refs))
+	for _, rref := range refs {
+		info, err := os.Lstat(s.recordPath(rref))
+		if err == nil { // else it is gone by now
+			all = append(all, Made{rref, info.ModTime()})
+		}
+	}
+	return all, nil
+}

@@ -245,6 +245,12 @@ func (m Manifest) IsEmpty(e Entry) bool {
 	})
 }
 
+// How two trees differ where one has nothing.
+const (
+	OnlyFirst  = "only in the first"
+	OnlySecond = "only in the second"
+)
+
 // A Difference is a path at which two trees differ.
 type Difference struct {
 	Path string
@@ -260,7 +266,7 @@ func Differing(a, b Manifest) []Difference {
 	for _, e := range a.entries {
 		switch other, ok := b.Find(e.Path); {
 		case !ok:
-			differ(e, "only in the first")
+			differ(e, OnlyFirst)
 		case other.Kind != e.Kind:
 			differ(e, "%s, then %s", e.Kind, other.Kind)
 		case other.Size != e.Size && e.Kind != KindDir:
@@ -271,7 +277,7 @@ func Differing(a, b Manifest) []Difference {
 	}
 	for _, e := range b.entries {
 		if _, ok := a.Find(e.Path); !ok {
-			differ(e, "only in the second")
+			differ(e, OnlySecond)
 		}
 	}
 	slices.SortFunc(found, func(x, y Difference) int { return strings.Compare(x.Path, y.Path) })
