@@ -46,7 +46,7 @@ func (a *app) unbounded(cause error) func(builder.Limits) {
 // parseResources reads what --resource gave, on top of what this machine has.
 func parseResources(given []string, jobs int) (map[string]int64, error) {
 	amounts := map[string]int64{plan.CPUs: int64(max(runtime.NumCPU(), jobs))}
-	if memory := machineMemory(); memory > 0 {
+	if memory := builder.MachineMemory(); memory > 0 {
 		amounts[plan.Memory] = memory
 	}
 	for _, text := range given {

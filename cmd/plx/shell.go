@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plx/internal/builder"
 	"plx/internal/realize"
 	"plx/internal/store"
 )
@@ -122,14 +123,14 @@ func (a *app) session(f shellFlags, stage string, argv []string) (realize.Sessio
 	session.Begin = func() error { return nil }
 	end := func() {}
 	if isTerminal(a.stdin) {
-		relay, err := openRelay(os.Stdin, os.Stderr)
+		relay, err := builder.OpenRelay(os.Stdin, os.Stderr)
 		if err != nil {
 			return session, end, err
 		}
 		if relay != nil {
-			end = relay.end
-			session.Begin = relay.begin
-			session.Streams = [3]*os.File{relay.inner, relay.inner, relay.inner}
+			end = relay.End
+			session.Begin = relay.Begin
+			session.Streams = [3]*os.File{relay.Inner(), relay.Inner(), relay.Inner()}
 			session.Terminal, session.Env = true, map[string]string{"TERM": os.Getenv("TERM")}
 		}
 	}

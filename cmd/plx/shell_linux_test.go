@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 const shellStage = `
@@ -81,4 +83,26 @@ func TestTerminalShellFails(t *testing.T) {
 	}
 	term.write(t, "exit\n")
 	term.cmd.Wait()
+}
+
+// TestTerminalShellEnds: a signal to plx ends a shell at once, though shells with
+// a person at them don't follow TERM, and what was started in it.
+func TestTerminalShellEnds(t *testing.T) {
+	inBothModes(t, func(t *testing.T, sandbox string) {
+		term := onTerminal(t, sandbox, "plx", "shell", "slow")
+		term.write(t, "setsid sh -c 'sleep 1000; : "+term.dir+"' & echo in-$((1 + 1))\n")
+		term.until(t, "the shell is there", term.shows("in-2"))
+		term.pids(t, 1)
+		begun := time.Now()
+		if err := term.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := term.cmd.Wait(); err == nil || term.cmd.ProcessState.ExitCode() != 143 {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		term.leavesNothing(t)
+	})
 }

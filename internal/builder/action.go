@@ -29,6 +29,7 @@ type Action struct {
 	Limits
 	Network    bool        // the command may use the machine's network
 	Open       []string    // absolute paths of this machine that the command may read
+	Tools      []string    // programs that the command calls, by their names on its PATH or their paths: it sees them wherever they are
 	Unconfined bool        // the command is not isolated
 	Streams    [3]*os.File // standard input, output and error, for a person to work there; nil: nothing, and the log
 	Terminal   bool        // the streams are a terminal that is to be the command's own

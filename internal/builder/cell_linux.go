@@ -270,7 +270,7 @@ func (b build) startInCell(c command) (*process, error) {
 func (g *guest) request(b build, c command) (r reply, err error) {
 	o := order{
 		Dir: b.Dir, Argv: joinList(c.argv), Env: joinList(c.env), Search: c.search, Program: b.sandbox.Program,
-		Open: b.Open, Network: b.Network, Landlock: b.sandbox.cells.landlock,
+		Open: b.open(c.search), Network: b.Network, Landlock: b.sandbox.cells.landlock,
 	}
 	fds := []int{int(c.files[1])}
 	if o.Streams, o.Terminal = b.Streams[0] != nil, c.tty; o.Streams {

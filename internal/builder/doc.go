@@ -32,8 +32,8 @@
 //
 // What differs between operating systems is in files named after them:
 // process_linux.go and process_other.go start a command and find its
-// processes, copy_linux.go and copy_other.go share the bytes of files. Inputs
-// are laid in one place, [build.layInput].
+// processes, copy_linux.go and copy_other.go share the bytes of files,
+// relay_linux.go and relay_other.go make a terminal for a shell. Inputs are laid in one place, [build.layInput].
 //
 // docs/build-environment.md is the contract for those who write commands.
 package builder

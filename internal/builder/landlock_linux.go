@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -69,8 +68,9 @@ func cellFence(o order) *fence {
 	return f
 }
 
-// machineFence returns the fence of a build that sees the machine as it is.
-func (b build) machineFence() *fence {
+// machineFence returns the fence of a build that sees the machine as it is, and
+// finds its programs on the search path.
+func (b build) machineFence(search string) *fence {
 	f := &fence{
 		rights:  map[string]uint64{b.Dir: mayAll, "/proc": mayRead, "/dev": mayUse, "/dev/shm": mayAll},
 		network: b.Network,
@@ -78,7 +78,7 @@ func (b build) machineFence() *fence {
 	for _, dir := range systemDirs() {
 		f.rights[dir] = mayRead
 	}
-	for _, p := range append(slices.Clone(b.Open), b.sandbox.Program) {
+	for _, p := range append(b.open(search), b.sandbox.Program) {
 		f.rights[p] |= mayRead
 	}
 	return f

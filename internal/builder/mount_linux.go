@@ -159,10 +159,12 @@ func showTarget(link string) error {
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(filepath.Dir(link), target)
 	}
-	if _, err := os.Stat(machine + target); err != nil {
+	fd, _, err := openThere(target)
+	if err != nil {
 		return nil
 	}
-	return show(machine+target, target)
+	unix.Close(fd)
+	return show(target, target)
 }
 
 // showDevices makes /dev.
@@ -242,7 +244,7 @@ func showBuild(mount int) error {
 // being one.
 func showAll(paths []string) error {
 	for _, p := range paths {
-		if err := show(machine+p, p); err != nil {
+		if err := show(p, p); err != nil {
 			return fmt.Errorf("sandbox path %w", err)
 		}
 	}
@@ -251,20 +253,41 @@ func showAll(paths []string) error {
 
 // show shows a file or directory of the machine, read-only.
 func show(from, to string) error {
-	info, err := os.Stat(from)
+	fd, dir, err := openThere(from)
 	if err != nil {
-		return errors.New(strings.TrimPrefix(from, machine) + ": " + errors.Unwrap(err).Error())
+		return fmt.Errorf("%s: %w", from, err)
 	}
+	defer unix.Close(fd)
 	attributes := uint64(shown)
 	if strings.HasPrefix(to, "/dev/") {
 		attributes &^= unix.MOUNT_ATTR_NODEV
 	}
 	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-		if err := makePoint(to, info.IsDir()); err != nil {
+		if err := makePoint(to, dir); err != nil {
 			return err
 		}
 	}
-	return bind(from, to, attributes)
+	return bind(fmt.Sprintf("/proc/self/fd/%d", fd), to, attributes)
+}
+
+// openThere opens what has the path on the machine, where links lead as they do
+// there, and reports whether it is a directory.
+func openThere(path string) (fd int, dir bool, err error) {
+	root, err := unix.Open(machine, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, false, err
+	}
+	defer unix.Close(root)
+	fd, err = unix.Openat2(root, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	if err != nil {
+		return -1, false, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return -1, false, err
+	}
+	return fd, st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
 }
 
 // makePoint makes what a mount is to cover: below /tmp as the command's user,
@@ -290,5 +313,5 @@ func showProgram(program string) error {
 	if program == "" {
 		return nil
 	}
-	return show(machine+program, cellBin+"/plx")
+	return show(program, cellBin+"/plx")
 }

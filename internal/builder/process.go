@@ -18,7 +18,7 @@ import (
 func (b build) supervise(ctx context.Context, p *process) error {
 	w, err := b.watch()
 	if err != nil {
-		p.terminate(b.Grace, b.Control.hurried())
+		b.terminate(p)
 		return err
 	}
 	next := time.NewTimer(w.pause())
@@ -28,16 +28,25 @@ func (b build) supervise(ctx context.Context, p *process) error {
 		case <-p.exited:
 			return nil
 		case <-ctx.Done():
-			p.terminate(b.Grace, b.Control.hurried())
+			b.terminate(p)
 			return interrupted(ctx)
 		case <-next.C:
 			if err := w.look(); err != nil {
-				p.terminate(b.Grace, b.Control.hurried())
+				b.terminate(p)
 				return err
 			}
 			next.Reset(w.pause())
 		}
 	}
+}
+
+// terminate asks all processes of the command to end. A shell with a person at
+// it follows only a hang-up.
+func (b build) terminate(p *process) {
+	if b.Terminal {
+		p.signal(syscall.SIGHUP)
+	}
+	p.terminate(b.Grace, b.Control.hurried())
 }
 
 // longestNap is the longest time between two looks at which processes are

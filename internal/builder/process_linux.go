@@ -28,7 +28,7 @@ func (b build) start(c command) (*process, error) {
 	}
 	var f *fence
 	if b.walls.landlock {
-		f = b.machineFence()
+		f = b.machineFence(c.search)
 	}
 	p, err := start(c, f, b.sandbox.cells.landlock)
 	if err != nil {

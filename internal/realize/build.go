@@ -282,6 +282,7 @@ func (t *task) command(dir string, run int, log *os.File) builder.Action {
 		},
 		Network:    d.Network,
 		Open:       d.Sandbox.Paths,
+		Tools:      d.Tools,
 		Unconfined: d.Sandbox.Off,
 	}
 	if d.Script != "" {

@@ -112,6 +112,7 @@ func (t *task) inspect(ctx context.Context, script, dir string, m store.Manifest
 		Limits:  builder.Limits{Timeout: t.stage.Timeout},
 
 		Open:       t.stage.Derivation.Sandbox.Paths,
+		Tools:      t.stage.Derivation.Tools,
 		Unconfined: t.stage.Derivation.Sandbox.Off,
 	})
 	return err

@@ -1,4 +1,4 @@
-package main
+package builder
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A relay is a terminal of a session's own, and what connects it with that of
+// A Relay is a terminal of a session's own, and what connects it with that of
 // plx: so ^C and ^Z are for what runs there, and a shell can control its jobs.
-type relay struct {
+type Relay struct {
 	inner, outer *os.File // the session's end, and plx's
 	in, out      *os.File // plx's own terminal
 	before       *unix.Termios
@@ -23,7 +23,9 @@ type relay struct {
 	once         sync.Once
 }
 
-func openRelay(in, out *os.File) (*relay, error) {
+// OpenRelay returns a relay with the terminal that in and out are, nil if they
+// are none.
+func OpenRelay(in, out *os.File) (*Relay, error) {
 	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
 	if err != nil {
 		return nil, nil // it is no terminal
@@ -32,7 +34,7 @@ func openRelay(in, out *os.File) (*relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a terminal: %w", err)
 	}
-	r := &relay{outer: os.NewFile(uintptr(fd), "/dev/ptmx"), in: in, out: out, before: before}
+	r := &Relay{outer: os.NewFile(uintptr(fd), "/dev/ptmx"), in: in, out: out, before: before}
 	if err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err == nil {
 		var number int
 		if number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN); err == nil {
@@ -46,8 +48,11 @@ func openRelay(in, out *os.File) (*relay, error) {
 	return r, nil
 }
 
-// begin connects the terminals.
-func (r *relay) begin() error {
+// Inner returns the session's end.
+func (r *Relay) Inner() *os.File { return r.inner }
+
+// Begin connects the terminals.
+func (r *Relay) Begin() error {
 	r.resized, r.printed = make(chan os.Signal, 1), make(chan struct{})
 	if err := unix.Pipe2(r.wake[:], unix.O_CLOEXEC); err != nil {
 		return os.NewSyscallError("pipe", err)
@@ -76,14 +81,14 @@ func (r *relay) begin() error {
 }
 
 // resize gives the session's terminal the size of plx's own.
-func (r *relay) resize() {
+func (r *Relay) resize() {
 	if size, err := unix.IoctlGetWinsize(int(r.in.Fd()), unix.TIOCGWINSZ); err == nil {
 		unix.IoctlSetWinsize(int(r.outer.Fd()), unix.TIOCSWINSZ, size)
 	}
 }
 
-// typed hands on what is typed. It reads nothing that comes after end.
-func (r *relay) typed() {
+// typed hands on what is typed. It reads nothing that comes after End.
+func (r *Relay) typed() {
 	data := make([]byte, 1024)
 	for {
 		fds := []unix.PollFd{{Fd: int32(r.in.Fd()), Events: unix.POLLIN}, {Fd: int32(r.wake[0]), Events: unix.POLLIN}}
@@ -102,9 +107,9 @@ func (r *relay) typed() {
 	}
 }
 
-// end disconnects the terminals when all that was printed is on the screen, and
+// End disconnects the terminals when all that was printed is on the screen, and
 // sets plx's own as it was. The session must have ended.
-func (r *relay) end() {
+func (r *Relay) End() {
 	r.once.Do(func() {
 		r.inner.Close()
 		if r.printed != nil {

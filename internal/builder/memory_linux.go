@@ -1,10 +1,10 @@
-package main
+package builder
 
 import "golang.org/x/sys/unix"
 
-// machineMemory returns how much memory this machine has, in bytes; 0 if that
+// MachineMemory returns how much memory this machine has, in bytes; 0 if that
 // can't be known.
-func machineMemory() int64 {
+func MachineMemory() int64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0
