@@ -37,6 +37,15 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %q", byte(k))
 }
 
+// frozenMode returns the permissions that a file or directory of the kind has
+// in the store.
+func (k Kind) frozenMode() uint32 {
+	if k == KindFile {
+		return 0o444
+	}
+	return 0o555
+}
+
 // An Entry is one line of a manifest.
 type Entry struct {
 	Path   string // slash-separated, below the top of the tree
