@@ -21,7 +21,9 @@ import (
 type intake struct {
 	ctx      context.Context
 	store    *Store
-	copies   bool // large files are copied
+	copies   bool               // large files are copied
+	from     string             // the directory that was walked
+	dirs     map[string]dirLook // what is in it, by the paths of directories
 	items    []arrival
 	hashers  sync.Pool
 	unshared atomic.Bool // the file system can't make files share blocks

@@ -124,8 +124,12 @@ func (sc *scanner) entry(path string, kind fs.FileMode) error {
 	case 0:
 		return sc.file(path)
 	default:
-		return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
+		return refuseKind(path, kind)
 	}
+}
+
+func refuseKind(path string, kind fs.FileMode) error {
+	return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
 }
 
 func kindName(kind fs.FileMode) string {

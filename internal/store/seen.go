@@ -64,7 +64,7 @@ type seen struct {
 
 	mu      sync.Mutex
 	trees   map[string]treeSight
-	unread  []byte // what files are, before anybody asks
+	unread  string // what files are, before anybody asks
 	files   map[string]sight
 	looked  map[string]bool // these are as they were
 	changed bool
@@ -82,7 +82,7 @@ func openSeen(path string) *seen {
 	c := &seen{path: path, looked: make(map[string]bool), now: time.Now}
 	data, err := os.ReadFile(path)
 	if err == nil {
-		c.trees, c.unread, err = parseSeen(data)
+		c.trees, c.unread, err = parseSeen(string(data))
 	}
 	if err != nil {
 		c.trees, c.changed = make(map[string]treeSight), !errors.Is(err, fs.ErrNotExist)
@@ -95,12 +95,12 @@ func (c *seen) read() {
 	switch {
 	case c.files != nil:
 		return
-	case c.unread == nil:
+	case c.unread == "":
 		c.files = make(map[string]sight)
 		return
 	}
 	files, err := parseSights(c.unread)
-	if c.files, c.unread = files, nil; err != nil {
+	if c.files, c.unread = files, ""; err != nil {
 		c.files, c.changed = make(map[string]sight), true
 	}
 }

@@ -285,7 +285,7 @@ func sumOf(text string) []byte {
 
 // readSeen reads all of what is remembered.
 func readSeen(text []byte) (*seen, error) {
-	trees, rest, err := parseSeen(text)
+	trees, rest, err := parseSeen(string(text))
 	if err != nil {
 		return nil, err
 	}

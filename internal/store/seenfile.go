@@ -49,28 +49,28 @@ func appendSection(b, section []byte) []byte {
 
 // parseSeen reads what is remembered of directories, and returns what else
 // there is.
-func parseSeen(data []byte) (trees map[string]treeSight, files []byte, err error) {
-	rest, ok := strings.CutPrefix(string(data), seenFormat)
+func parseSeen(data string) (trees map[string]treeSight, files string, err error) {
+	rest, ok := strings.CutPrefix(data, seenFormat)
 	if !ok {
-		return nil, nil, errSeen
+		return nil, "", errSeen
 	}
 	r := seenReader{rest: rest}
 	section := r.section()
-	files, r.rest = []byte(r.rest), section
+	files, r.rest = r.rest, section
 	trees = make(map[string]treeSight)
 	for r.rest != "" {
 		path := r.text()
 		trees[path] = treeSight{r.hash(), r.hash()}
 	}
 	if r.bad {
-		return nil, nil, errSeen
+		return nil, "", errSeen
 	}
 	return trees, files, nil
 }
 
 // parseSights reads what is remembered of files.
-func parseSights(data []byte) (map[string]sight, error) {
-	r := seenReader{rest: string(data)}
+func parseSights(data string) (map[string]sight, error) {
+	r := seenReader{rest: data}
 	section := r.section()
 	r.bad = r.bad || r.rest != ""
 	r.rest = section

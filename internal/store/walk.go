@@ -46,8 +46,16 @@ type walk struct {
 
 // A dirLook is what is in one directory.
 type dirLook struct {
-	items []arrival // in the order of their names
-	print Hash      // of their names and of what stat told
+	list  []glance // in the order of their names
+	print Hash     // of all of that
+}
+
+// A glance is what there is to know of a file without reading it.
+type glance struct {
+	name   string
+	kind   Kind
+	stamp  stamp  // of a file
+	target string // of a symlink
 }
 
 // walk looks at what is in a directory. What it returns is a hash of the names
@@ -63,13 +71,25 @@ func (in *intake) walk(top string) (print Hash, err error) {
 	for _, dir := range slices.Sorted(maps.Keys(w.found)) {
 		prints = append(append(prints, dir...), 0)
 		prints = append(prints, w.found[dir].print.String()...)
-		in.items = append(in.items, w.found[dir].items...)
 	}
+	in.from, in.dirs = top, w.found
 	return HashOf(prints), nil
 }
 
 // walked returns the manifest of the directory that was looked at.
 func (in *intake) walked() (Manifest, error) {
+	for _, dir := range slices.Sorted(maps.Keys(in.dirs)) {
+		for _, g := range in.dirs[dir].list {
+			path := strings.TrimPrefix(dir+"/"+g.name, "/")
+			if CheckPath(path) != nil {
+				return Manifest{}, &TreeError{path, errors.New("has a name that is not UTF-8: rename it")}
+			}
+			in.items = append(in.items, arrival{
+				SourceFile: SourceFile{Path: path, From: in.from + "/" + path}, looked: true, stamp: g.stamp,
+				entry: Entry{Path: path, Kind: g.kind, Size: int64(len(g.target)), Target: g.target},
+			})
+		}
+	}
 	entries, err := in.takeAll()
 	if err != nil {
 		return Manifest{}, err
@@ -97,18 +117,19 @@ func (w *walk) dir(path string) {
 	w.found[path] = found
 	stop := w.failed != nil
 	w.mu.Unlock()
-	for _, it := range found.items {
-		if it.entry.Kind != KindDir || stop {
+	for _, g := range found.list {
+		if g.kind != KindDir || stop {
 			continue
 		}
+		below := strings.TrimPrefix(path+"/"+g.name, "/")
 		select {
 		case w.free <- struct{}{}:
 			w.wg.Go(func() {
-				w.dir(it.entry.Path)
+				w.dir(below)
 				<-w.free
 			})
 		default:
-			w.dir(it.entry.Path)
+			w.dir(below)
 		}
 	}
 }
@@ -126,68 +147,57 @@ func (w *walk) list(path string) (found dirLook, err error) {
 		return found, err
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	found.items = make([]arrival, 0, len(list))
+	found.list = make([]glance, 0, len(list))
 	var print []byte
 	for _, d := range list {
-		from := host + "/" + d.Name()
-		if isNotes(d.Name()) || d.IsDir() && isStore(from) {
+		if isNotes(d.Name()) || d.IsDir() && isStore(host+"/"+d.Name()) {
 			continue
 		}
 		below := strings.TrimPrefix(path+"/"+d.Name(), "/")
-		if err := CheckPath(below); err != nil {
-			return found, &TreeError{below, errors.New("has a name that is not UTF-8: rename it")}
+		if kind := d.Type(); kind != 0 && kind != fs.ModeDir && kind != fs.ModeSymlink {
+			return found, refuseKind(below, kind)
 		}
-		it := arrival{SourceFile: SourceFile{Path: below, From: from}, looked: true}
-		if err := it.look(int(f.Fd()), d); err != nil {
-			return found, err
+		g, err := glanceAt(f, d)
+		if err != nil {
+			return found, nameTooLong(below, err)
 		}
-		found.items = append(found.items, it)
-		print = it.appendPrint(print, d.Name())
+		found.list = append(found.list, g)
+		print = g.appendPrint(print)
 	}
 	found.print = HashOf(print)
 	return found, nil
 }
 
-// look finds out what an item in the directory is.
-func (it *arrival) look(dir int, d fs.DirEntry) error {
-	it.entry = Entry{Path: it.Path}
+// glanceAt looks at what is in a directory.
+func glanceAt(dir *os.File, d fs.DirEntry) (g glance, err error) {
+	g = glance{name: d.Name(), kind: KindDir}
 	switch d.Type() {
 	case fs.ModeDir:
-		it.entry.Kind = KindDir
-		return nil
+		return g, nil
 	case fs.ModeSymlink:
-		target, err := os.Readlink(it.From)
-		it.entry.Kind, it.entry.Size, it.entry.Target = KindSymlink, int64(len(target)), target
-		return err
-	case 0:
-		return it.lookFile(dir, d.Name())
+		g.kind = KindSymlink
+		g.target, err = os.Readlink(dir.Name() + "/" + g.name)
+		return g, err
 	}
-	return &TreeError{it.Path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(d.Type()))}
-}
-
-func (it *arrival) lookFile(dir int, name string) error {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
-		return &fs.PathError{Op: "stat", Path: it.From, Err: err}
+	if err := retry(func() error { return unix.Fstatat(int(dir.Fd()), g.name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return g, &fs.PathError{Op: "stat", Path: dir.Name() + "/" + g.name, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG { // it was a moment ago
-		return fmt.Errorf("%s: not a regular file", it.From)
+		return g, fmt.Errorf("%s/%s: not a regular file", dir.Name(), g.name)
 	}
-	it.stamp, it.entry.Kind = stampOf(&st), KindFile
+	g.stamp, g.kind = stampOf(&st), KindFile
 	if st.Mode&unix.S_IXUSR != 0 {
-		it.entry.Kind = KindExecutable
+		g.kind = KindExecutable
 	}
-	return nil
+	return g, nil
 }
 
-// appendPrint adds all that there is to know of an item without reading it. A
-// name has no zero byte, nor has a target.
-func (it *arrival) appendPrint(b []byte, name string) []byte {
-	b = append(append(append(b, byte(it.entry.Kind)), name...), 0)
-	if it.entry.Kind == KindSymlink {
-		return append(append(b, it.entry.Target...), 0)
-	}
-	for _, v := range []uint64{uint64(it.size), uint64(it.mtime), uint64(it.ctime), it.device, it.inode} {
+// appendPrint adds all of it. A name has no zero byte, nor has a target.
+func (g glance) appendPrint(b []byte) []byte {
+	b = append(append(append(b, byte(g.kind)), g.name...), 0)
+	b = append(append(b, g.target...), 0)
+	for _, v := range []uint64{uint64(g.stamp.size), uint64(g.stamp.mtime), uint64(g.stamp.ctime), g.stamp.device, g.stamp.inode} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	return b
