@@ -91,7 +91,11 @@ func (x extras) hash() (Hash, error) {
 	}
 	if err == nil {
 		defer f.Close()
-		log, err := sc.hash.read(f)
+		info, err := f.Stat()
+		if err != nil {
+			return Hash{}, err
+		}
+		log, err := sc.hash.read(f, info.Size())
 		if err != nil {
 			return Hash{}, err
 		}

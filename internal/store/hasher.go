@@ -22,10 +22,14 @@ const scanBuffer = 256 << 10
 // reading it, and not in between.
 const pipeFrom = 1 << 20
 
-// reset makes the hasher ready for the next file.
-func (h *hasher) reset() {
-	if h.buf == nil {
-		h.buf, h.hash = make([]byte, scanBuffer), blake3.New()
+// reset makes the hasher ready for a file that likely has so many bytes: most
+// files are small, and many a hasher reads one.
+func (h *hasher) reset(likely int64) {
+	if size := int(min(max(likely+1, 512), scanBuffer)); size > len(h.buf) {
+		h.buf = make([]byte, size)
+	}
+	if h.hash == nil {
+		h.hash = blake3.New()
 	}
 	h.hash.Reset()
 }
@@ -35,15 +39,20 @@ func (h *hasher) digest() (d Digest) {
 	return d
 }
 
-// read returns what src contains.
-func (h *hasher) read(src io.Reader) (packedFile, error) {
-	return h.copy(context.Background(), io.Discard, src)
+// read returns what src contains, which is likely so many bytes.
+func (h *hasher) read(src io.Reader, likely int64) (packedFile, error) {
+	h.reset(likely)
+	return h.pass(context.Background(), io.Discard, src)
 }
 
 // copy copies src to dst until the context ends, and returns what it has
 // copied.
 func (h *hasher) copy(ctx context.Context, dst io.Writer, src io.Reader) (f packedFile, err error) {
-	h.reset()
+	h.reset(scanBuffer)
+	return h.pass(ctx, dst, src)
+}
+
+func (h *hasher) pass(ctx context.Context, dst io.Writer, src io.Reader) (f packedFile, err error) {
 	next := func(buf []byte) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

@@ -94,10 +94,7 @@ func (in *intake) lay(e *Entry, it *arrival, to string) error {
 	case e.Kind == KindDir:
 		return nil
 	case e.Kind == KindSymlink:
-		if err := os.Symlink(e.Target, to); err != nil {
-			return err
-		}
-		return stampFrozen(to)
+		return makeFrozenLink(e.Target, to)
 	case it.From == "":
 		return makeFrozen(to, e.Kind, func(dst rawFile) error {
 			_, err := dst.Write([]byte(it.Text))
@@ -114,4 +111,12 @@ func (in *intake) lay(e *Entry, it *arrival, to string) error {
 	}
 	e.Size, e.Digest = s.size, s.digest
 	return err
+}
+
+// makeFrozenLink makes a symlink as those of a tree are.
+func makeFrozenLink(target, to string) error {
+	if err := os.Symlink(target, to); err != nil {
+		return err
+	}
+	return stampFrozen(to)
 }

@@ -232,7 +232,7 @@ func (sc *scanner) file(path string) error {
 	if info.Mode()&0o100 != 0 {
 		e.Kind, mode = KindExecutable, 0o555
 	}
-	content, err := sc.hash.read(f)
+	content, err := sc.hash.read(f, info.Size())
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func newVerifier(ctx context.Context, s *Store, quick bool) *verifier {
 func (v *verifier) acquire() *hasher {
 	select {
 	case h := <-v.hashers:
-		h.reset()
+		h.reset(scanBuffer)
 		return h
 	case <-v.ctx.Done():
 		return nil
