@@ -81,6 +81,9 @@ func (in *intake) walked() (Manifest, error) {
 	for _, dir := range slices.Sorted(maps.Keys(in.dirs)) {
 		for _, g := range in.dirs[dir].list {
 			path := strings.TrimPrefix(dir+"/"+g.name, "/")
+			if err := nameTooLong(path, nil); err != nil {
+				return Manifest{}, err
+			}
 			if CheckPath(path) != nil {
 				return Manifest{}, &TreeError{path, errors.New("has a name that is not UTF-8: rename it")}
 			}
