@@ -10,8 +10,6 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/zeebo/blake3"
 )
 
 // listingEntry is the name of an archive's first entry.
@@ -49,30 +47,6 @@ func tarHeader(top string, e Entry) *tar.Header {
 
 func fileHeader(name string, size int64) *tar.Header {
 	return tarHeader(name, Entry{Kind: KindFile, Size: size})
-}
-
-// copyHashed copies src to dst until the context ends, and returns what it has
-// copied.
-func copyHashed(ctx context.Context, dst io.Writer, src io.Reader, buf []byte) (f packedFile, err error) {
-	h := blake3.New()
-	for {
-		if ctx.Err() != nil {
-			return f, context.Cause(ctx)
-		}
-		n, err := src.Read(buf)
-		h.Write(buf[:n])
-		f.bytes += int64(n)
-		if _, err := dst.Write(buf[:n]); err != nil {
-			return f, err
-		}
-		if errors.Is(err, io.EOF) {
-			h.Sum(f.digest.sum[:0])
-			return f, nil
-		}
-		if err != nil {
-			return f, err
-		}
-	}
 }
 
 // A contextStream reads or writes a stream until the context ends, also if it

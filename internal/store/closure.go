@@ -19,7 +19,7 @@ import (
 // to be made again. It writes nothing. The error is [ErrNotExist] if one of
 // them is not in the store, or a [DamageError].
 func (s *Store) Listing(ctx context.Context, targets []RRef) (Listing, error) {
-	l := &lister{ctx: ctx, store: s, at: make(map[string]int), buf: make([]byte, scanBuffer)}
+	l := &lister{ctx: ctx, store: s, at: make(map[string]int)}
 	for _, ref := range targets {
 		if !slices.Contains(l.Targets, ref) {
 			l.Targets = append(l.Targets, ref)
@@ -39,7 +39,7 @@ type lister struct {
 	ctx   context.Context
 	store *Store
 	at    map[string]int // by name, where the object is in the listing
-	buf   []byte
+	hash  hasher
 }
 
 // add appends the object, unless it is there, and returns where it is.
@@ -168,7 +168,7 @@ func (l *lister) log(ref RRef) (packedFile, error) {
 		return packedFile{}, err
 	}
 	defer f.Close()
-	return copyHashed(l.ctx, io.Discard, f, l.buf)
+	return l.hash.copy(l.ctx, io.Discard, f)
 }
 
 // volatileManifest reads the volatile outputs of a realization.

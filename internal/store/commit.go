@@ -43,6 +43,20 @@ func (s *Store) hasSource(m Manifest) (bool, error) {
 	return true, errors.Join(s.placeManifest(m), freezeTop(s.TreePath(m.Hash())), s.note(m.Hash().String()))
 }
 
+// hasSourceTree reports whether all that a source has is there. It stays until
+// [Store.Close].
+func (s *Store) hasSourceTree(tree Hash) (bool, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	if !s.HasTree(tree) || !s.exists(s.manifestPath(tree)) {
+		return false, nil
+	}
+	return true, errors.Join(freezeTop(s.TreePath(tree)), s.note(tree.String()))
+}
+
 // placeSource moves a frozen directory to its place. It stays there until
 // [Store.Close].
 func (s *Store) placeSource(dir string, m Manifest) error {

@@ -91,12 +91,16 @@ func (x extras) hash() (Hash, error) {
 	}
 	if err == nil {
 		defer f.Close()
-		e := Entry{Path: "log", Kind: KindFile}
-		if e.Size, e.Digest, err = sc.digest(f); err != nil {
+		info, err := f.Stat()
+		if err != nil {
 			return Hash{}, err
 		}
-		if e.Size > 0 { // an empty one is not kept
-			entries = append(entries, e)
+		log, err := sc.hash.read(f, info.Size())
+		if err != nil {
+			return Hash{}, err
+		}
+		if log.bytes > 0 { // an empty one is not kept
+			entries = append(entries, Entry{Path: "log", Kind: KindFile, Size: log.bytes, Digest: log.digest})
 		}
 	}
 	if entries == nil {

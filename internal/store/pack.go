@@ -39,7 +39,7 @@ func (s *Store) pack(ctx context.Context, w io.Writer, l Listing) error {
 	if err != nil {
 		return err
 	}
-	p := &packer{ctx: ctx, store: s, tar: tar.NewWriter(z), buf: make([]byte, scanBuffer)}
+	p := &packer{ctx: ctx, store: s, tar: tar.NewWriter(z)}
 	data, err := l.text()
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ type packer struct {
 	ctx   context.Context
 	store *Store
 	tar   *tar.Writer
-	buf   []byte
+	hash  hasher
 }
 
 func (p *packer) object(o object) error {
@@ -182,7 +182,7 @@ func (p *packer) file(h *tar.Header, path string, want packedFile) error {
 	if err := p.tar.WriteHeader(h); err != nil {
 		return err
 	}
-	have, err := copyHashed(p.ctx, p.tar, io.LimitReader(f, want.bytes), p.buf)
+	have, err := p.hash.copy(p.ctx, p.tar, io.LimitReader(f, want.bytes))
 	if err == nil && have != want {
 		err = &DamageError{path, errors.New("its content is not what the manifest says")}
 	}

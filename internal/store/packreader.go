@@ -21,7 +21,7 @@ type packReader struct {
 	zst    *zstd.Decoder
 	plain  *countingReader
 	tar    *tar.Reader
-	buf    []byte
+	hash   hasher
 	listed Listing
 }
 
@@ -59,7 +59,7 @@ func newPackReader(ctx context.Context, r io.Reader) (*packReader, error) {
 // plainReader reads an archive that is not compressed.
 func plainReader(ctx context.Context, r io.Reader) *packReader {
 	plain := &countingReader{r: r}
-	return &packReader{ctx: ctx, plain: plain, tar: tar.NewReader(plain), buf: make([]byte, scanBuffer)}
+	return &packReader{ctx: ctx, plain: plain, tar: tar.NewReader(plain)}
 }
 
 func (p *packReader) close() {
@@ -167,7 +167,7 @@ func (p *packReader) file(h *tar.Header, want Digest, w io.Writer) error {
 		return err
 	}
 	src := &failing{r: p.tar}
-	have, err := copyHashed(p.ctx, w, src, p.buf)
+	have, err := p.hash.copy(p.ctx, w, src)
 	switch {
 	case src.err != nil:
 		return p.refuse(h.Name, src.err)
@@ -209,7 +209,7 @@ func (p *packReader) end() error {
 	case p.plain.n-before < tarEnd:
 		return p.refuse("", io.ErrUnexpectedEOF)
 	}
-	if _, err := io.ReadFull(p.plain, p.buf[:1]); !errors.Is(err, io.EOF) {
+	if _, err := io.ReadFull(p.plain, make([]byte, 1)); !errors.Is(err, io.EOF) {
 		return p.refuse("", errors.New("something follows its end"))
 	}
 	return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 
@@ -31,16 +32,28 @@ func (p *Preview) AddFiles(ctx context.Context, files []SourceFile) (Hash, error
 // AddDir returns what [Store.AddDir] would.
 func (p *Preview) AddDir(ctx context.Context, from string) (Hash, error) {
 	in := newIntake(ctx, p.store, false)
-	m, err := in.dir(from)
+	print, err := in.walk(from)
 	if err != nil {
 		return Hash{}, err
+	}
+	tree, known := p.store.seen.tree(from, print)
+	if known && p.store.exists(p.store.manifestPath(tree)) {
+		return tree, nil
+	}
+	m, err := in.walked()
+	if err != nil {
+		return Hash{}, fmt.Errorf("%s: %w", from, err)
 	}
 	return p.add(m, in), nil
 }
 
 func (p *Preview) add(m Manifest, in *intake) Hash {
 	tree := m.Hash()
-	p.manifests[tree], p.files[tree] = m, in.files
+	files := make(map[string]SourceFile, len(in.items))
+	for _, it := range in.items {
+		files[it.entry.Path] = it.SourceFile
+	}
+	p.manifests[tree], p.files[tree] = m, files
 	return tree
 }
 

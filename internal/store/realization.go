@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 )
@@ -85,12 +84,16 @@ func RealizationRef(dref DRef, context Context, tree Hash) RRef {
 
 // canonicalRealization returns what the hash of a realization is taken of.
 func canonicalRealization(dref DRef, context Context, tree Hash) ([]byte, error) {
-	return Canonical(map[string]any{
-		"format":     realizationFormat,
-		"derivation": dref.String(),
-		"context":    context.table(),
-		"tree":       tree.String(),
-	})
+	b := []byte(`{"context":`)
+	b, err := appendTable(b, context.table())
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range [][2]string{{"derivation", dref.String()}, {"format", realizationFormat}, {"tree", tree.String()}} {
+		b = append(append(append(b, `,"`...), field[0]...), `":"`...) // none has what needs an escape
+		b = append(append(b, field[1]...), '"')
+	}
+	return append(b, '}'), nil
 }
 
 // A record is the file of a realization.
@@ -191,12 +194,8 @@ func (r Realization) encode() ([]byte, error) {
 // the manifest is in it.
 func decodeRealization(ref RRef, data []byte) (r Realization, inline bool, err error) {
 	var rec record
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&rec); err != nil {
+	if err := json.Unmarshal(data, &rec); err != nil {
 		return Realization{}, false, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Realization{}, false, errors.New("something follows the record")
 	}
 	if rec.Format != realizationFormat {
 		return Realization{}, false, fmt.Errorf("format %q: want %q", rec.Format, realizationFormat)

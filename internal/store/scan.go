@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/zeebo/blake3"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,22 +36,23 @@ const frozenTime = 315532800
 // A scanner reads a directory into the entries of a manifest.
 type scanner struct {
 	top     string
-	freeze  bool                             // make all but the top read-only, as it goes
-	skip    func(path string) bool           // leave out what it says; nil: nothing
-	take    func(path string) (Entry, error) // what a file is; nil: it is read
+	freeze  bool                   // make all but the top read-only, as it goes
+	skip    func(path string) bool // leave out what it says; nil: nothing
 	entries []Entry
-	buf     []byte
+	hash    hasher
 }
-
-// scanBuffer is how much of a file is read at once, in bytes.
-const scanBuffer = 256 << 10
 
 // scan returns the manifest of the directory.
 func (sc *scanner) scan() (Manifest, error) {
 	if err := sc.dir(""); err != nil {
 		return Manifest{}, err
 	}
-	m, err := NewManifest(sc.entries)
+	return dirManifest(sc.entries)
+}
+
+// dirManifest returns the manifest of a directory with these entries.
+func dirManifest(entries []Entry) (Manifest, error) {
+	m, err := NewManifest(entries)
 	var treeErr *TreeError
 	if err != nil && !errors.As(err, &treeErr) {
 		return Manifest{}, &TreeError{".", fmt.Errorf("cannot be kept: %v", err)}
@@ -79,11 +79,7 @@ func (sc *scanner) dir(path string) error {
 		if err := CheckPath(below); err != nil {
 			return &TreeError{below, errors.New("has a name that is not UTF-8: rename it")}
 		}
-		err := sc.entry(below, d.Type())
-		if len(below) > maxPath || errors.Is(err, unix.ENAMETOOLONG) {
-			return &TreeError{below, fmt.Errorf("is too long a path: it has %d bytes, and no more than %d go everywhere", len(below), maxPath)}
-		}
-		if err != nil {
+		if err := nameTooLong(below, sc.entry(below, d.Type())); err != nil {
 			return err
 		}
 	}
@@ -94,6 +90,14 @@ func (sc *scanner) dir(path string) error {
 // a time as a rule, with what stands before it: the path of a store, or of a
 // build directory and an input in it.
 const maxPath = 3000
+
+// nameTooLong returns err, or a [TreeError] if the path is too long, or err says so.
+func nameTooLong(path string, err error) error {
+	if len(path) > maxPath || errors.Is(err, unix.ENAMETOOLONG) {
+		return &TreeError{path, fmt.Errorf("is too long a path: it has %d bytes, and no more than %d go everywhere", len(path), maxPath)}
+	}
+	return err
+}
 
 func (sc *scanner) host(path string) string {
 	if path == "" {
@@ -118,15 +122,14 @@ func (sc *scanner) entry(path string, kind fs.FileMode) error {
 		sc.entries = append(sc.entries, Entry{Path: path, Kind: KindSymlink, Size: int64(len(target)), Target: target})
 		return sc.stamp(path)
 	case 0:
-		if sc.take == nil {
-			return sc.file(path)
-		}
-		e, err := sc.take(path)
-		sc.entries = append(sc.entries, e)
-		return err
+		return sc.file(path)
 	default:
-		return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
+		return refuseKind(path, kind)
 	}
+}
+
+func refuseKind(path string, kind fs.FileMode) error {
+	return &TreeError{path, fmt.Errorf("is a %s: a result holds only files, directories and symlinks", kindName(kind))}
 }
 
 func kindName(kind fs.FileMode) string {
@@ -150,6 +153,19 @@ func (sc *scanner) seal(path string, mode fs.FileMode) error {
 		return err
 	}
 	return sc.stamp(path)
+}
+
+// sealDirs makes the directories that the manifest lists read-only.
+func (sc *scanner) sealDirs(m Manifest) error {
+	for _, e := range slices.Backward(m.Entries()) {
+		if e.Kind != KindDir {
+			continue
+		}
+		if err := sc.seal(e.Path, fs.FileMode(e.Kind.frozenMode())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sealAll makes all that the manifest lists read-only, what is in a directory
@@ -177,10 +193,15 @@ func (sc *scanner) stamp(path string) error {
 	if !sc.freeze {
 		return nil
 	}
+	return stampFrozen(sc.host(path))
+}
+
+// stampFrozen gives a file, directory or symlink that time.
+func stampFrozen(path string) error {
 	t := unix.Timespec{Sec: frozenTime}
-	err := unix.UtimesNanoAt(unix.AT_FDCWD, sc.host(path), []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
-		return &fs.PathError{Op: "utimensat", Path: sc.host(path), Err: err}
+		return &fs.PathError{Op: "utimensat", Path: path, Err: err}
 	}
 	return nil
 }
@@ -211,9 +232,11 @@ func (sc *scanner) file(path string) error {
 	if info.Mode()&0o100 != 0 {
 		e.Kind, mode = KindExecutable, 0o555
 	}
-	if e.Size, e.Digest, err = sc.digest(f); err != nil {
+	content, err := sc.hash.read(f, info.Size())
+	if err != nil {
 		return err
 	}
+	e.Size, e.Digest = content.bytes, content.digest
 	sc.entries = append(sc.entries, e)
 	return sc.seal(path, mode)
 }
@@ -259,25 +282,6 @@ func (sc *scanner) unshare(path string, shared *os.File) (*os.File, error) {
 	return own, nil
 }
 
-func (sc *scanner) digest(f *os.File) (int64, Digest, error) {
-	if sc.buf == nil {
-		sc.buf = make([]byte, scanBuffer)
-	}
-	n, err := io.ReadFull(f, sc.buf)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return int64(n), DigestOf(sc.buf[:n]), nil
-	}
-	if err != nil {
-		return 0, Digest{}, err
-	}
-	h := blake3.New()
-	h.Write(sc.buf)
-	rest, err := io.CopyBuffer(h, struct{ io.Reader }{f}, sc.buf)
-	var d Digest
-	h.Sum(d.sum[:0])
-	return int64(n) + rest, d, err
-}
-
 // copyFile makes a copy of a file. An executable is one whatever the umask.
 func copyFile(from, to string, executable bool) error {
 	src, err := os.Open(from)
@@ -298,7 +302,7 @@ func copyFile(from, to string, executable bool) error {
 
 // copyContent copies a file, sharing its blocks where the file system can.
 func copyContent(dst, src *os.File) error {
-	if cloneFile(dst, src) == nil {
+	if cloneFile(int(dst.Fd()), int(src.Fd())) == nil {
 		return nil
 	}
 	_, err := io.Copy(dst, src)

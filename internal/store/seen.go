@@ -15,16 +15,11 @@ package store
 //     system stands still for so long; it is read again the next time.
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,9 +29,6 @@ import (
 // seenGranularity is the longest time that the clock of a file system stands
 // still: 2 s for FAT, 1 s for HFS+ and some servers, some ms for others.
 const seenGranularity = 2 * time.Second
-
-// seenFormat marks a file of remembered digests and its version.
-const seenFormat = "plx files 1"
 
 // A stamp tells whether a file is the one that was read.
 type stamp struct {
@@ -53,15 +45,29 @@ type sight struct {
 	sha256 string // in hex; empty: it was not asked for
 }
 
+// young reports whether the file could have changed after it was opened at the
+// time, and look the same.
+func (st stamp) young(opened time.Time) bool {
+	return opened.UnixNano()-max(st.mtime, st.ctime) <= int64(seenGranularity)
+}
+
+// A treeSight is what was seen in a directory that was taken in.
+type treeSight struct {
+	print Hash // of the names and stamps of all files in it
+	tree  Hash
+}
+
 // A seen is what is remembered of files, by their paths.
 type seen struct {
 	path string // where it is kept
+	now  func() time.Time
 
 	mu      sync.Mutex
+	trees   map[string]treeSight
+	unread  string // what files are, before anybody asks
 	files   map[string]sight
 	looked  map[string]bool // these are as they were
 	changed bool
-	now     func() time.Time
 }
 
 // RememberFiles has s use what the file at the path remembers of files that
@@ -76,12 +82,27 @@ func openSeen(path string) *seen {
 	c := &seen{path: path, looked: make(map[string]bool), now: time.Now}
 	data, err := os.ReadFile(path)
 	if err == nil {
-		c.files, err = parseSeen(data)
+		c.trees, c.unread, err = parseSeen(string(data))
 	}
 	if err != nil {
-		c.files, c.changed = make(map[string]sight), !errors.Is(err, fs.ErrNotExist)
+		c.trees, c.changed = make(map[string]treeSight), !errors.Is(err, fs.ErrNotExist)
 	}
 	return c
+}
+
+// read reads what files are, the first time.
+func (c *seen) read() {
+	switch {
+	case c.files != nil:
+		return
+	case c.unread == "":
+		c.files = make(map[string]sight)
+		return
+	}
+	files, err := parseSights(c.unread)
+	if c.files, c.unread = files, ""; err != nil {
+		c.files, c.changed = make(map[string]sight), true
+	}
 }
 
 // KeepRemembered writes what [Store.RememberFiles] asked for, if there is
@@ -102,9 +123,15 @@ func (c *seen) keep() error {
 	if !c.changed {
 		return nil
 	}
+	c.read()
 	for path, old := range c.files { // those of other targets stay, those that are gone don't
 		if _, st, err := statFile(path); !c.looked[path] && (err != nil || st != old.stamp) {
 			delete(c.files, path)
+		}
+	}
+	for path := range c.trees {
+		if _, err := os.Lstat(path); err != nil {
+			delete(c.trees, path)
 		}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(c.path), ".files-")
@@ -130,6 +157,7 @@ func (c *seen) find(path string, st stamp) (sight, bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.read()
 	have, ok := c.files[path]
 	if !ok || have.stamp != st {
 		return sight{}, false
@@ -140,12 +168,36 @@ func (c *seen) find(path string, st stamp) (sight, bool) {
 
 // add remembers what was seen in a file that was opened at the time.
 func (c *seen) add(path string, s sight, opened time.Time) {
-	if c == nil || opened.UnixNano()-max(s.mtime, s.ctime) <= int64(seenGranularity) {
+	if c == nil || s.young(opened) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.read()
 	c.files[path], c.looked[path], c.changed = s, true, true
+}
+
+// tree returns what a directory was when all in it was as the print tells.
+func (c *seen) tree(path string, print Hash) (Hash, bool) {
+	if c == nil {
+		return Hash{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	have, ok := c.trees[path]
+	return have.tree, ok && have.print == print
+}
+
+// addTree remembers what a directory is.
+func (c *seen) addTree(path string, s treeSight) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trees[path] != s {
+		c.trees[path], c.changed = s, true
+	}
 }
 
 // clock returns the time.
@@ -186,54 +238,4 @@ func fstatFile(f *os.File) (st stamp, err error) {
 
 func stampOf(x *unix.Stat_t) stamp {
 	return stamp{x.Size, x.Mtim.Nano(), x.Ctim.Nano(), uint64(x.Dev), x.Ino}
-}
-
-// text returns a line with the format and the hash of the rest; then a line
-// for each file.
-func (c *seen) text() []byte {
-	var b bytes.Buffer
-	for _, path := range slices.Sorted(maps.Keys(c.files)) {
-		s := c.files[path]
-		sha256 := s.sha256
-		if sha256 == "" {
-			sha256 = "-"
-		}
-		fmt.Fprintf(&b, "%v %s %d %d %d %d %d %s\n", s.digest, sha256, s.size, s.mtime, s.ctime, s.device, s.inode, escapePath(path))
-	}
-	return append([]byte(seenFormat+" "+HashOf(b.Bytes()).String()+"\n"), b.Bytes()...)
-}
-
-// parseSeen reads what [seen.text] writes.
-func parseSeen(data []byte) (map[string]sight, error) {
-	head, rest, _ := strings.Cut(string(data), "\n")
-	if head != seenFormat+" "+HashOf([]byte(rest)).String() {
-		return nil, errors.New("damaged, or of another version")
-	}
-	files := make(map[string]sight, strings.Count(rest, "\n"))
-	for line := range strings.Lines(rest) {
-		path, s, err := parseSight(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return nil, err
-		}
-		files[path] = s
-	}
-	return files, nil
-}
-
-func parseSight(line string) (path string, s sight, err error) {
-	f := strings.SplitN(line, " ", 8)
-	if len(f) != 8 {
-		return "", s, fmt.Errorf("%q: want 8 fields", line)
-	}
-	var errs [6]error
-	s.digest, errs[0] = ParseDigest(f[0])
-	if f[1] != "-" {
-		s.sha256 = f[1]
-	}
-	s.size, errs[1] = strconv.ParseInt(f[2], 10, 64)
-	s.mtime, errs[2] = strconv.ParseInt(f[3], 10, 64)
-	s.ctime, errs[3] = strconv.ParseInt(f[4], 10, 64)
-	s.device, errs[4] = strconv.ParseUint(f[5], 10, 64)
-	s.inode, errs[5] = strconv.ParseUint(f[6], 10, 64)
-	return pathUnescapes.Replace(f[7]), s, errors.Join(errs[:]...)
 }

@@ -37,6 +37,15 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %q", byte(k))
 }
 
+// frozenMode returns the permissions that a file or directory of the kind has
+// in the store.
+func (k Kind) frozenMode() uint32 {
+	if k == KindFile {
+		return 0o444
+	}
+	return 0o555
+}
+
 // An Entry is one line of a manifest.
 type Entry struct {
 	Path   string // slash-separated, below the top of the tree
@@ -54,35 +63,66 @@ type Manifest struct{ entries []Entry }
 // UTF-8, stands once, and has its directory; links stay inside and lead to
 // something. The error is a [TreeError] if it is about a link.
 func NewManifest(entries []Entry) (Manifest, error) {
-	entries = slices.Clone(entries)
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
-	m := Manifest{entries}
-	kinds := make(map[string]Kind, len(entries)+1)
-	kinds["."] = KindDir
-	for _, e := range entries {
+	byPath := func(a, b Entry) int { return strings.Compare(a.Path, b.Path) }
+	if entries = slices.Clone(entries); !slices.IsSortedFunc(entries, byPath) {
+		slices.SortFunc(entries, byPath)
+	}
+	m, links := Manifest{entries}, false
+	for i, e := range entries {
 		if err := CheckPath(e.Path); err != nil {
 			return Manifest{}, err
 		}
-		if _, twice := kinds[e.Path]; twice {
+		if i > 0 && entries[i-1].Path == e.Path {
 			return Manifest{}, fmt.Errorf("%q stands twice", e.Path)
 		}
 		if !e.plausible() {
 			return Manifest{}, fmt.Errorf("%q: a %v of %d bytes", e.Path, e.Kind, e.Size)
 		}
-		kinds[e.Path] = e.Kind
+		links = links || e.Kind == KindSymlink
 	}
-	for _, e := range entries {
-		if kinds[path.Dir(e.Path)] != KindDir {
-			return Manifest{}, fmt.Errorf("%q has no directory", e.Path)
-		}
-		if e.Kind != KindSymlink {
-			continue
-		}
-		if err := m.checkLink(e, kinds); err != nil {
+	if err := m.checkDirs(); err != nil {
+		return Manifest{}, err
+	}
+	if links {
+		if err := m.checkLinks(); err != nil {
 			return Manifest{}, err
 		}
 	}
 	return m, nil
+}
+
+// checkDirs returns an error if an entry doesn't lie in a directory.
+func (m Manifest) checkDirs() error {
+	known := "" // the last that was found: many entries in turn lie in the same
+	for _, e := range m.entries {
+		dir := e.Path[:max(0, strings.LastIndexByte(e.Path, '/'))]
+		if dir == known || dir == "" {
+			continue
+		}
+		if d, ok := m.Find(dir); !ok || d.Kind != KindDir {
+			return fmt.Errorf("%q has no directory", e.Path)
+		}
+		known = dir
+	}
+	return nil
+}
+
+// checkLinks returns an error if a symlink leads outside, or to nothing.
+func (m Manifest) checkLinks() error {
+	kinds := make(map[string]Kind, len(m.entries)+1)
+	kinds["."] = KindDir
+	for _, e := range m.entries {
+		kinds[e.Path] = e.Kind
+	}
+	for _, e := range m.entries {
+		if e.Kind != KindSymlink {
+			continue
+		}
+		if err := m.checkLink(e, kinds); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plausible reports whether the size fits the kind: that of a directory is

@@ -9,6 +9,7 @@ package store
 // and who is killed in the second part leaves realizations that are complete.
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -242,13 +243,22 @@ func (u *unpacker) extra(name string, o object, r Realization) error {
 		if there {
 			err = u.file(h, o.log.digest, io.Discard)
 		} else {
-			err = u.write(h, o.log.digest, dir+"/log")
+			err = u.log(h, o.log.digest, dir+"/log")
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return u.volatile(name, o, r, dir)
+}
+
+// log makes a log of the entry that comes next. It keeps its own time.
+func (u *unpacker) log(h *tar.Header, want Digest, to string) error {
+	f, err := createRaw(to, 0o666)
+	if err != nil {
+		return err
+	}
+	return errors.Join(u.file(h, want, f), f.Close())
 }
 
 func (u *unpacker) volatile(name string, o object, r Realization, dir string) error {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // tree takes a tree in, or only checks it if it is there.
@@ -67,7 +65,7 @@ func (u *unpacker) files(name string, t packedTree, dir string) (Manifest, error
 	if dir == "" {
 		return m, nil
 	}
-	return m, (&scanner{top: dir, freeze: true}).sealAll(m)
+	return m, (&scanner{top: dir, freeze: true}).sealDirs(m)
 }
 
 // hasSize reports whether the sizes of the entries make up the sum, which they
@@ -88,22 +86,18 @@ func (u *unpacker) entry(h *tar.Header, e Entry, dir string) error {
 		return u.file(h, e.Digest, io.Discard)
 	}
 	if h.Typeflag == tar.TypeReg {
-		return u.write(h, e.Digest, dir+"/"+e.Path)
+		return u.write(h, e, dir+"/"+e.Path)
 	}
 	if err := u.next(h); err != nil || dir == "" {
 		return err
 	}
 	if e.Kind == KindSymlink {
-		return os.Symlink(e.Target, dir+"/"+e.Path)
+		return makeFrozenLink(e.Target, dir+"/"+e.Path)
 	}
 	return os.Mkdir(dir+"/"+e.Path, 0o777)
 }
 
 // write makes a file of the entry that comes next.
-func (u *unpacker) write(h *tar.Header, want Digest, to string) error {
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o666)
-	if err != nil {
-		return err
-	}
-	return errors.Join(u.file(h, want, f), f.Close())
+func (u *unpacker) write(h *tar.Header, e Entry, to string) error {
+	return makeFrozen(to, e.Kind, func(f rawFile) error { return u.file(h, e.Digest, f) })
 }

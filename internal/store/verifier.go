@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/zeebo/blake3"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,12 +36,6 @@ type users struct {
 }
 
 func newUsers() users { return users{make(map[DRef][]user), make(map[Hash][]user)} }
-
-// A hasher reads files.
-type hasher struct {
-	buf  []byte
-	hash *blake3.Hasher
-}
 
 // A verifier is one look at a store. As many files are read at once as there
 // are hashers, so its memory is theirs, and that of so many manifests.
@@ -82,9 +75,7 @@ func newVerifier(ctx context.Context, s *Store, quick bool) *verifier {
 func (v *verifier) acquire() *hasher {
 	select {
 	case h := <-v.hashers:
-		if h.buf == nil {
-			h.buf, h.hash = make([]byte, scanBuffer), blake3.New()
-		}
+		h.reset(scanBuffer)
 		return h
 	case <-v.ctx.Done():
 		return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -96,32 +97,14 @@ func (t *treeLook) time(path string, st *unix.Stat_t) {
 	}
 }
 
-// content reads a file. One that fits the buffer takes one system call.
+// content reads a file.
 func (t *treeLook) content(fd int, e Entry, h *hasher) {
-	var total int64
-	h.hash.Reset()
-	for total < e.Size {
-		if t.ctx.Err() != nil {
-			return
-		}
-		var n int
-		err := retry(func() (err error) {
-			n, err = unix.Read(fd, h.buf)
-			return err
-		})
-		if err != nil {
-			t.cannot(e.Path, err)
-			return
-		}
-		if n == 0 {
-			break // it was longer a moment ago
-		}
-		h.hash.Write(h.buf[:n])
-		total += int64(n)
-	}
-	var d Digest
-	h.hash.Sum(d.sum[:0])
-	if d != e.Digest {
+	f, err := h.copy(t.ctx, io.Discard, io.LimitReader(rawFile(fd), e.Size))
+	switch {
+	case t.ctx.Err() != nil:
+	case err != nil:
+		t.cannot(e.Path, err)
+	case f.digest != e.Digest:
 		t.tell(e.Path, DamageContent, "holds something else, of the same size")
 	}
 }

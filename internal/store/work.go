@@ -131,7 +131,14 @@ func (s *Store) drop(path string) error {
 	if err != nil {
 		return err
 	}
-	err = os.Rename(path, to)
+	move := func() error { // os.Rename looks at both first
+		err := retry(func() error { return unix.Rename(path, to) })
+		if err != nil {
+			err = &os.LinkError{Op: "rename", Old: path, New: to, Err: err}
+		}
+		return err
+	}
+	err = move()
 	if errors.Is(err, fs.ErrPermission) {
 		info, statErr := os.Lstat(path)
 		if statErr == nil {
@@ -140,7 +147,7 @@ func (s *Store) drop(path string) error {
 		if statErr != nil {
 			return errors.Join(err, statErr)
 		}
-		err = os.Rename(path, to)
+		err = move()
 	}
 	if errors.Is(err, fs.ErrNotExist) { // another process was quicker
 		return nil

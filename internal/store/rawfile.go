@@ -1,0 +1,114 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A rawFile is the descriptor of an open regular file. For trees of many small
+// files: an [os.File] asks the kernel several times more for each.
+type rawFile int
+
+// openRaw opens a regular file to be read. Of anything else it doesn't wait
+// for another end.
+func openRaw(path string) (rawFile, error) {
+	return openRawAs(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+}
+
+// createRaw makes a file, to be written to and read from.
+func createRaw(path string, mode uint32) (rawFile, error) {
+	return openRawAs(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, mode)
+}
+
+func openRawAs(path string, flags int, mode uint32) (rawFile, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if err != nil {
+		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return rawFile(fd), nil
+}
+
+func (f rawFile) Read(buf []byte) (int, error) {
+	n := 0
+	err := retry(func() (err error) {
+		n, err = unix.Read(int(f), buf)
+		return err
+	})
+	if err != nil {
+		return 0, os.NewSyscallError("read", err)
+	}
+	if n == 0 && len(buf) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (f rawFile) Write(data []byte) (int, error) {
+	done := 0
+	for done < len(data) {
+		n, err := unix.Write(int(f), data[done:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return done, os.NewSyscallError("write", err)
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// Close closes the file. An error of a file that was written to says that what
+// was written is lost.
+func (f rawFile) Close() error {
+	err := unix.Close(int(f))
+	if errors.Is(err, unix.EINTR) { // it is closed all the same
+		return nil
+	}
+	return os.NewSyscallError("close", err)
+}
+
+// noFile stands for no open file.
+const noFile rawFile = -1
+
+// stat looks at the file.
+func (f rawFile) stat(path string) (st unix.Stat_t, err error) {
+	if err := retry(func() error { return unix.Fstat(int(f), &st) }); err != nil {
+		return st, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return st, nil
+}
+
+// stampOf tells whether the file, if it is a regular one, is the one that was
+// read.
+func (f rawFile) stampOf(path string) (stamp, error) {
+	st, err := f.stat(path)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	return stampOf(&st), err
+}
+
+// freeze makes the file, which is at the path, as those of a tree are, in as far
+// as it isn't so.
+func (f rawFile) freeze(path string, mode uint32) error {
+	st, err := f.stat(path)
+	if err != nil {
+		return err
+	}
+	if uint32(st.Mode)&0o7777 != mode { // the umask took something away
+		if err := retry(func() error { return unix.Fchmod(int(f), mode) }); err != nil {
+			return &fs.PathError{Op: "chmod", Path: path, Err: err}
+		}
+	}
+	return stampFrozen(path)
+}
