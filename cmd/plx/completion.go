@@ -13,7 +13,8 @@ func (a *app) completionCmd() *cobra.Command {
 		Use:   "completion [flags] bash|zsh|fish",
 		Short: "Print a script that completes plx's commands in a shell",
 		Long: `Prints a script that a shell reads when it starts: then the Tab key completes
-commands and flags.`,
+commands and flags, stages of the current plan, and, after dref: or rref:, the
+references in the store.`,
 		Example: `  source <(plx completion bash)
   plx completion fish > ~/.config/fish/completions/plx.fish`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),

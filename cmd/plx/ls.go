@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +26,7 @@ of realizations. For a stage file lists what it defines when sweeps and modules
 are expanded: params with their values, and stages; nothing is written. For a
 stage or a dref lists its realizations. For an rref lists the files of the
 result: kind (f file, x executable, d directory, l symlink), size in bytes,
-path.`,
+path. On a terminal these are tables, with heads; else one a line.`,
 		Example: `  plx ls
   plx ls stage.toml -p maxiter=1000
   plx ls anneal
@@ -138,6 +140,13 @@ func (a *app) lsStages(s *store.Store, asJSON bool) error {
 	if asJSON {
 		return a.resultJSON(map[string]any{"stages": docs})
 	}
+	if a.width() > 0 {
+		t := table{heads: []string{"STAGE", ">RESULTS", "DREF"}}
+		for _, doc := range docs {
+			t.add(doc.Stage, strconv.Itoa(doc.Realizations), doc.DRef)
+		}
+		return a.resultTable(t)
+	}
 	for _, doc := range docs {
 		if err := a.result(fmt.Sprintf("%s %s %d", doc.Stage, doc.DRef, doc.Realizations)); err != nil {
 			return err
@@ -157,7 +166,19 @@ func (a *app) lsRealizations(s *store.Store, ref store.DRef, asJSON bool) error 
 	if asJSON {
 		return a.resultJSON(map[string]any{"realizations": texts(refs)})
 	}
-	return a.result(texts(refs)...)
+	if a.width() == 0 {
+		return a.result(texts(refs)...)
+	}
+	t := table{heads: []string{">RUN", ">SIZE", "MADE", "RREF"}}
+	for _, ref := range refs {
+		r, err := s.Realization(ref)
+		if err != nil {
+			a.tell("%v", err)
+			continue
+		}
+		t.add(runNumber(r.Run), sizeText(r.Manifest.Size()), moment(r.Made), ref.String())
+	}
+	return a.resultTable(t)
 }
 
 type fileJSON struct {
@@ -172,6 +193,9 @@ func (a *app) lsFiles(s *store.Store, ref store.RRef, asJSON bool) error {
 	r, err := s.Realization(ref)
 	if err != nil {
 		return err
+	}
+	if a.width() > 0 && !asJSON {
+		return a.resultTable(filesTable(r.Manifest))
 	}
 	docs := []fileJSON{}
 	for _, e := range r.Manifest.Entries() {
@@ -195,4 +219,20 @@ func (a *app) lsFiles(s *store.Store, ref store.RRef, asJSON bool) error {
 		return a.resultJSON(map[string]any{"files": docs})
 	}
 	return nil
+}
+
+// filesTable lists files for people.
+func filesTable(m store.Manifest) table {
+	t := table{heads: []string{"KIND", ">SIZE", "PATH"}}
+	for _, e := range m.Entries() {
+		size, name := sizeText(e.Size), strings.Map(visible, e.Path)
+		switch e.Kind {
+		case store.KindDir:
+			size = ""
+		case store.KindSymlink:
+			size, name = "", name+" -> "+e.Target
+		}
+		t.add(e.Kind.String(), size, name)
+	}
+	return t
 }

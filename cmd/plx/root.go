@@ -73,6 +73,8 @@ Start with:  plx init`,
 		a.catCmd(),
 		a.completionCmd(),
 		a.diffCmd(),
+		a.duCmd(),
+		a.findCmd(),
 		a.gcCmd(),
 		a.initCmd(),
 		a.instantiateCmd(),
@@ -88,12 +90,14 @@ Start with:  plx init`,
 		a.schemaCmd(),
 		a.shellCmd(),
 		a.showCmd(),
+		a.treeCmd(),
 		a.unpackCmd(),
 		a.verifyCmd(),
 		a.versionCmd(),
 		a.whyCmd(),
 	)
 	checkArgs(cmd)
+	a.addCompletions(cmd)
 	return cmd
 }
 

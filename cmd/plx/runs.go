@@ -57,11 +57,13 @@ cpu, memory, host, by, adopted, and all config keys.`,
 	flags.BoolVar(&f.csv, "csv", false, "print CSV, with values in full")
 	flags.BoolVar(&f.markdown, "md", false, "print a table in Markdown")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	cmd.MarkFlagsMutuallyExclusive("csv", "md", "json")
 	return cmd
 }
 
 func (a *app) runs(ctx context.Context, f runsFlags, args []string) error {
+	if f.csv && f.markdown || f.csv && f.json || f.markdown && f.json {
+		return &usageError{"--csv, --md and --json exclude each other"}
+	}
 	var where *match.Where
 	if f.where != "" {
 		w, err := match.ParseWhere(f.where)

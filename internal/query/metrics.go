@@ -19,14 +19,15 @@ type MetricChange struct {
 
 // MetricChanges returns the metrics in which two realizations differ, by name.
 func (r *Reader) MetricChanges(a, b store.RRef) ([]MetricChange, error) {
-	old, err := r.metrics(a)
+	first, err := r.Run(a)
 	if err != nil {
 		return nil, err
 	}
-	new, err := r.metrics(b)
+	second, err := r.Run(b)
 	if err != nil {
 		return nil, err
 	}
+	old, new := first.Metrics, second.Metrics
 	names := maps.Clone(old)
 	maps.Copy(names, new)
 	var list []MetricChange
@@ -59,18 +60,17 @@ func newMetricChange(name string, old, new any) MetricChange {
 	return m
 }
 
-// metrics returns the metrics of a realization.
-func (r *Reader) metrics(ref store.RRef) (map[string]any, error) {
+// Run returns what a table shows of one realization.
+func (r *Reader) Run(ref store.RRef) (Run, error) {
 	d, err := r.Store.Derivation(ref.DRef())
 	if err != nil {
-		return nil, err
+		return Run{}, err
 	}
-	n := Named{Ref: ref.DRef(), Match: match.Default()}
+	n := Named{Stage: ref.Name(), Ref: ref.DRef(), Match: match.Default()}
 	if d.Match != nil {
 		if n.Match, err = match.Parse(d.Match); err != nil {
-			return nil, err
+			return Run{}, err
 		}
 	}
-	run, err := r.read(n, d, ref)
-	return run.Metrics, err
+	return r.read(n, d, ref)
 }

@@ -111,15 +111,7 @@ func StageWays(c *plan.Closure, from store.DRef, to []store.DRef) Ways[store.DRe
 	for _, ref := range to {
 		ends[ref] = true
 	}
-	w, err := waysTo(from, ends, func(ref store.DRef) ([]Step[store.DRef], error) {
-		var steps []Step[store.DRef]
-		for _, e := range c.Lookup(ref).Inputs {
-			for _, dep := range e.From {
-				steps = append(steps, Step[store.DRef]{Input: e.Name, To: dep.Ref})
-			}
-		}
-		return steps, nil
-	})
+	w, err := waysTo(from, ends, stageGuide(c))
 	if err != nil {
 		panic("query: " + err.Error()) // the guide returns none
 	}

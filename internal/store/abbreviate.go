@@ -49,12 +49,33 @@ func (s *Store) Abbreviated(text string) (Object, error) {
 	if parts == nil {
 		return Object{}, fmt.Errorf("reference %q: want the beginning of a hash, of 0-9 and a-v", text)
 	}
-	kind, prefix := parts[1], parts[2]+parts[3]
-	var found []Object
+	found, err := s.beginning(parts[1], parts[2]+parts[3])
+	if err != nil {
+		return Object{}, err
+	}
+	switch len(found) {
+	case 0:
+		return Object{}, fmt.Errorf("%s: no reference begins so: %w", text, ErrNotExist)
+	case 1:
+		return found[0], nil
+	}
+	return Object{}, &AmbiguousError{text, found}
+}
+
+// Beginning returns the objects whose references begin so, in order: the text is
+// dref: or rref:, and perhaps the beginning of a reference.
+func (s *Store) Beginning(text string) ([]Object, error) {
+	kind, rest := text[:min(len(text), len("dref:"))], text[min(len(text), len("dref:")):]
+	found, err := s.beginning(kind, rest[:min(len(rest), hashLen)])
+	return slices.DeleteFunc(found, func(o Object) bool { return !strings.HasPrefix(o.String(), text) }), err
+}
+
+// beginning returns the objects of a kind, or of both, whose hashes begin so.
+func (s *Store) beginning(kind, prefix string) (found []Object, err error) {
 	if kind != "rref:" {
 		refs, err := s.derivationsAt(prefix)
 		if err != nil {
-			return Object{}, err
+			return nil, err
 		}
 		for _, ref := range refs {
 			found = append(found, Object{DRef: ref})
@@ -63,29 +84,26 @@ func (s *Store) Abbreviated(text string) (Object, error) {
 	if kind != "dref:" {
 		refs, err := s.realizationsAt(prefix)
 		if err != nil {
-			return Object{}, err
+			return nil, err
 		}
 		for _, ref := range refs {
 			found = append(found, Object{ref.DRef(), ref})
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Object{}, fmt.Errorf("%s: no reference begins so: %w", text, ErrNotExist)
-	case 1:
-		return found[0], nil
-	}
 	slices.SortFunc(found, func(a, b Object) int { return cmp.Compare(a.String(), b.String()) })
-	return Object{}, &AmbiguousError{text, found}
+	return found, nil
 }
 
 // derivationsAt returns the derivations whose hashes begin so.
 func (s *Store) derivationsAt(prefix string) ([]DRef, error) {
+	var refs []DRef
+	if prefix == "" {
+		return s.Derivations()
+	}
 	t, err := s.drvTable(prefix[:1], true)
 	if err != nil {
 		return nil, err
 	}
-	var refs []DRef
 	for key := range t {
 		if ref, err := parseDRefBase(key); err == nil && strings.HasPrefix(key, prefix) {
 			refs = append(refs, ref)

@@ -1,0 +1,138 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"plx/internal/match"
+	"plx/internal/store"
+)
+
+// A Search says which realizations are wanted: those for which all that is set
+// holds.
+type Search struct {
+	Names  []string          // patterns with * and ?, of which the name of the derivation fits one
+	Config map[string]string // keys, with dots into tables, and values
+	Where  *match.Where
+	Values match.Lookup
+	Newer  time.Time // made since then
+	Older  time.Time // made before
+	Kept   map[store.RRef]bool
+	Kind   Keeping
+}
+
+// A Keeping says what Kept of a [Search] means.
+type Keeping int
+
+// The kinds.
+const (
+	AnyKept  Keeping = iota // nothing
+	OnlyKept                // those in it are wanted
+	NotKept                 // those that are not
+)
+
+// Find returns the realizations that are wanted, the newest first.
+func (q Search) Find(ctx context.Context, s *store.Store) ([]store.Made, error) {
+	refs, err := s.Derivations()
+	if err != nil {
+		return nil, err
+	}
+	var found []store.Made
+	for _, ref := range refs {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if !q.named(ref.Name()) {
+			continue
+		}
+		all, err := s.MadeOf(ref)
+		if err != nil {
+			continue // a stray file that has the name of a directory
+		}
+		all = slices.DeleteFunc(all, func(m store.Made) bool { return !q.fits(m) })
+		if len(all) == 0 {
+			continue
+		}
+		if ok, err := q.configured(s, ref); err != nil || !ok {
+			continue // what can't be read is told by plx verify
+		}
+		for _, m := range all {
+			ok, err := q.holds(m.Ref)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				found = append(found, m)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b store.Made) int {
+		return cmp.Or(b.When.Compare(a.When), a.Ref.Compare(b.Ref))
+	})
+	return found, nil
+}
+
+func (q Search) named(name string) bool {
+	fits := func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }
+	return len(q.Names) == 0 || slices.ContainsFunc(q.Names, fits)
+}
+
+// fits looks at what is known without reading the record.
+func (q Search) fits(m store.Made) bool {
+	switch {
+	case !q.Newer.IsZero() && m.When.Before(q.Newer), !q.Older.IsZero() && !m.When.Before(q.Older):
+		return false
+	case q.Kind == OnlyKept:
+		return q.Kept[m.Ref]
+	case q.Kind == NotKept:
+		return !q.Kept[m.Ref]
+	}
+	return true
+}
+
+func (q Search) holds(ref store.RRef) (bool, error) {
+	if q.Where == nil {
+		return true, nil
+	}
+	why, err := q.Where.Refuse(ref, q.Values)
+	return why == "", err
+}
+
+// configured reports whether the config has the values.
+func (q Search) configured(s *store.Store, ref store.DRef) (bool, error) {
+	if len(q.Config) == 0 {
+		return true, nil
+	}
+	d, err := s.Derivation(ref)
+	if err != nil {
+		return false, err
+	}
+	values := make(map[string]any)
+	for key, value := range d.Config {
+		flatten(values, key, value, func(any) bool { return true })
+	}
+	for key, want := range q.Config {
+		if have, ok := values[strings.TrimPrefix(key, "config.")]; !ok || !isValue(have, want) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// isValue reports whether a value is the one of the text, as 0.1 is 0.10.
+func isValue(have any, want string) bool {
+	if date, ok := have.(store.Datetime); ok {
+		return date.String() == want
+	}
+	if x, err := strconv.ParseFloat(want, 64); err == nil {
+		if y, ok := number(have); ok {
+			return Compare(x, have) == 0 || y.String() == want
+		}
+	}
+	return text(have) == want
+}
