@@ -36,7 +36,7 @@ type bench struct {
 }
 
 // allWorks are the works, in the order in which they are measured.
-var allWorks = []string{"stages"}
+var allWorks = []string{"stages", "data", "matching", "sweep"}
 
 // measureAll measures what the options ask for.
 func measureAll(ctx context.Context, o options, stderr io.Writer) (*report, error) {
@@ -63,8 +63,14 @@ func (b *bench) work(name string) error {
 	switch name {
 	case "stages":
 		return b.stages()
+	case "data":
+		return b.data()
+	case "matching":
+		return b.matching()
+	case "sweep":
+		return b.sweep()
 	}
-	return nil
+	panic("bench: no work " + name)
 }
 
 // findPlx builds plx, if no path was given.
@@ -106,6 +112,7 @@ func (b *bench) environment(dir string, more ...string) []string {
 type contender struct {
 	tool
 	dir   string
+	wrote string  // the text of its source
 	spent float64 // seconds of the samples of these rounds
 	out   bool    // it takes too long, or can't
 }
@@ -113,13 +120,13 @@ type contender struct {
 // A turn is what a contender does in a round.
 type turn func(c *contender, round int) error
 
-// inTurn runs the contenders in turn, for so many rounds. A contender that has
-// spent its budget does no further round.
-func (b *bench) inTurn(contenders []*contender, turns ...turn) error {
+// inTurn runs the contenders in turn, for so many rounds. A
+// contender that has spent its budget does no further round.
+func (b *bench) inTurn(rounds int, contenders []*contender, turns ...turn) error {
 	for _, c := range contenders {
 		c.spent = 0
 	}
-	for round := range b.rounds {
+	for round := range rounds {
 		in := slices.DeleteFunc(slices.Clone(contenders), func(c *contender) bool { return c.spent > budget.Seconds() })
 		for _, turn := range turns {
 			for _, c := range in {

@@ -3,7 +3,8 @@
 //
 // It makes the same work for each tool, runs the tools in turn (A B A B …) and
 // prints medians of wall time, CPU time and peak memory, with their ratios to
-// plx's. A tool that is not installed is left out with a word.
+// plx's. A tool that is not installed is left out with a word. What is measured,
+// and how, docs/benchmarks.md says, which this command writes.
 //
 // It knows plx as its users do: as a binary that it builds and runs.
 package main
@@ -44,7 +45,7 @@ type options struct {
 	sizes                []int
 	rounds               int
 	bars                 bool
-	json, dir            string
+	json, doc, dir       string
 	plx, other           string
 	runs                 []string
 }
@@ -66,6 +67,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.rounds, "rounds", 5, "run each tool `n` times, or fewer if it takes long")
 	f.BoolVar(&o.bars, "bars", false, "print the table of bars too; exit with status 1 if one is missed")
 	f.StringVar(&o.json, "json", "", "write what was measured to `file`")
+	f.StringVar(&o.doc, "doc", "", "write the page docs/benchmarks.md to `file`")
 	f.StringVar(&o.dir, "dir", "", "work in a new directory below `dir` (default the system's for temporary files)")
 	f.StringVar(&o.plx, "plx", "", "measure the plx at `path` (default: build ./cmd/plx)")
 	f.StringVar(&o.other, "other", "", "measure another plx beside it: the one at `path`")
@@ -132,10 +134,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (met bool
 		return false, err
 	}
 	r.Bars = judge(r, bars())
-	if o.json != "" {
-		if err := r.write(o.json); err != nil {
-			return false, err
-		}
+	if err := writeFiles(r, o); err != nil {
+		return false, err
 	}
 	printTable(stdout, r)
 	if !o.bars {
@@ -143,4 +143,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (met bool
 	}
 	printBars(stdout, r.Bars)
 	return !slices.ContainsFunc(r.Bars, verdict.missed), nil
+}
+
+func writeFiles(r *report, o options) error {
+	if o.json != "" {
+		if err := r.write(o.json); err != nil {
+			return err
+		}
+	}
+	if o.doc != "" {
+		text, err := page(r)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(o.doc, []byte(text), 0o666)
+	}
+	return nil
 }

@@ -9,7 +9,7 @@ func bars() []bar {
 	for _, shape := range []string{chain, fanOut} {
 		all = append(all, buildBars(shape)...)
 	}
-	return all
+	return append(all, dataBars()...)
 }
 
 func stageKey(shape string, n int, run string) key {
@@ -59,4 +59,31 @@ func memoryAt(shape string, n int) figure {
 		all = append(all, memoryOf(stageKey(shape, n, run), plxTool))
 	}
 	return most(all...)
+}
+
+// dataBars are about data, and about choosing.
+func dataBars() []bar {
+	data := func(shape string, n int, run string) key { return key{Work: "data", Shape: shape, N: n, Run: run} }
+	file, files := data(oneFile, 1, addRun), data(smallFiles, manySmallFiles, addRun)
+	again, gc := data(smallFiles, manySmallFiles, againRun), data("dead results", deadResults, gcRun)
+	verifyFile, verifyFiles := data(oneFile, 1, verifyRun), data(smallFiles, manySmallFiles, verifyRun)
+	matching := func(n int) figure {
+		return wall(key{Work: "matching", Shape: "best 10", N: n, Run: nothingChanged}, plxTool)
+	}
+	return []bar{
+		{what: "add 1 GiB in one file", bar: "wall ≤ 1.3 × cp and b3sum one after the other",
+			of: wall(file, plxTool), per: wall(file, cpB3sum), limit: 1.3},
+		{what: "add 20,000 small files", bar: "wall ≤ 1.5 × cp -r with sync",
+			of: wall(files, plxTool), per: wall(files, cpSync), limit: 1.5},
+		{what: "the same again, unchanged", bar: "wall ≤ 1.5 × find -printf over it",
+			of: wall(again, plxTool), per: wall(again, findPrintf), limit: 1.5},
+		{what: "verify 20,000 files", bar: "rate ≥ 0.8 × b3sum's with as many threads",
+			of: wall(verifyFiles, b3sumAll), per: wall(verifyFiles, plxTool), limit: 0.8, atLeast: true},
+		{what: "verify 1 GiB in one file", bar: "rate ≥ 0.5 × b3sum's on one thread",
+			of: wall(verifyFile, b3sumOne), per: wall(verifyFile, plxTool), limit: 0.5, atLeast: true},
+		{what: "gc of 3,000 dead results of 3,000", bar: "wall ≤ 1.5 × rm -rf of the same files",
+			of: wall(gc, plxTool), per: wall(gc, rmTool), limit: 1.5},
+		{what: "best 10 of 1,000, nothing changed", bar: "wall < 1.5 × with 10 realizations",
+			of: matching(manyRuns), per: matching(fewRuns), limit: 1.5},
+	}
 }

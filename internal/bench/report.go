@@ -56,6 +56,7 @@ type report struct {
 	Machine machine   `json:"machine"`
 	Rows    []*row    `json:"rows"`
 	Bars    []verdict `json:"bars"`
+	byCPU   bool      // CPU time stands for wall time
 }
 
 // row is the row of the key, which is made if it isn't there.

@@ -21,7 +21,7 @@ func printTable(w io.Writer, r *report) {
 		t.Flush()
 		for _, row := range section {
 			if row.Out != "" {
-				fmt.Fprintf(w, "  %s is left out: %s\n", row.Tool, strings.ReplaceAll(row.Out, "\n", " "))
+				fmt.Fprintf(w, "  %s\n", leftOut(row))
 			}
 		}
 	}
@@ -50,12 +50,22 @@ func (r *report) sections() [][]*row {
 	return all
 }
 
+// leftOut tells why the row has no figures, or not all.
+func leftOut(r *row) string {
+	return r.Tool + " is left out: " + strings.Join(strings.Fields(r.Out), " ")
+}
+
+// heading names what was measured, but for the tool.
 func heading(k key) string {
-	words := []string{k.Work, k.Shape}
-	if k.N > 0 {
-		words = append(words, fmt.Sprint(k.N))
+	return fmt.Sprintf("%s, %s, %s: %s", k.Work, k.Shape, thousands(k.N), k.Run)
+}
+
+// thousands is a number with a comma before its last three digits.
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
 	}
-	return strings.Join(words, " ") + ", " + k.Run
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
 // cells are the figures of a row: how many samples, their medians, and the

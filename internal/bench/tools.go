@@ -18,7 +18,8 @@ type tool struct {
 	init    []string // run once, before the first build; not measured
 	args    []string // makes what isn't there or has changed
 	env     func(dir string) []string
-	once    bool // knows only to do everything: measured at first builds
+	result  string // a script that prints what stage $1 made, the last target; $0 is the program. Empty: there is a file
+	once    bool   // knows only to do everything: measured at first builds
 }
 
 // plxTool is the name of the tool that the others are compared with, and that
@@ -41,7 +42,7 @@ const (
 // stageTools are the tools, plx first.
 func stageTools() []tool {
 	none := func(string) []string { return nil }
-	plx := tool{program: "plx", version: []string{"version"}, file: "stage.toml", text: plxFile, env: plxEnv}
+	plx := tool{program: "plx", version: []string{"version"}, file: "stage.toml", text: plxFile, env: plxEnv, result: `"$0" cat "s$1.o"`}
 	plain := func(name, args string) tool {
 		t := plx
 		t.name, t.args = name, strings.Fields(args)
@@ -54,7 +55,7 @@ func stageTools() []tool {
 		{name: makeTool, program: "make", version: []string{"--version"}, file: "Makefile", text: makefile, args: []string{"-s", "-j2"}, env: none},
 		{name: ninjaTool, program: "ninja", version: []string{"--version"}, file: "build.ninja", text: ninjaFile, args: []string{"--quiet", "-j2"}, env: none},
 		{name: tupTool, program: "tup", version: []string{"--version"}, file: "Tupfile", text: tupfile, init: []string{"init"}, args: []string{"-j2"}, env: none},
-		{name: nixTool, program: "nix-build", version: []string{"--version"}, file: "default.nix", text: nixFile, args: nixArgs, env: nixEnv},
+		{name: nixTool, program: "nix-build", version: []string{"--version"}, file: "default.nix", text: nixFile, args: nixArgs, env: nixEnv, result: nixResult},
 		{name: shTool, program: "sh", file: "build.sh", text: shFile, args: []string{"build.sh"}, env: none, once: true},
 		{name: bwrapTool, program: "sh", needs: "bwrap", version: []string{"--version"}, file: "build.sh", text: bwrapFile, args: []string{"build.sh"}, env: none, once: true},
 		{name: snakemakeTool, program: "snakemake", version: []string{"--version"}, file: "Snakefile", text: snakefile, args: []string{"-j2", "--quiet", "all"}, env: none},
@@ -68,13 +69,16 @@ func toolNames() []string {
 	for _, t := range stageTools() {
 		names = append(names, t.name)
 	}
-	return names
+	return append(names, dataToolNames()...)
 }
 
 func plxEnv(dir string) []string { return []string{"PLX_STORE=" + filepath.Join(dir, "store")} }
 
 // nixArgs are those of a single user who builds everything, without a sandbox.
 var nixArgs = []string{"--no-out-link", "-j2", "--option", "sandbox", "false", "--option", "substitute", "false", "--option", "build-users-group", ""}
+
+// nixResult asks for the paths of the targets, of which the last is wanted.
+const nixResult = `cat "$("$0" --no-out-link --option sandbox false --option substitute false --option build-users-group "" | tail -n 1)"`
 
 // nixEnv puts all that Nix has below the directory.
 func nixEnv(dir string) []string {
