@@ -17,6 +17,7 @@ var mayImport = map[string]struct {
 	packages []string
 	why      string
 }{
+	"bench":   {nil, "it measures the binary that users run, and no part of it"},
 	"builder": {nil, "it knows directories, not references: so that a command can be run elsewhere"},
 	"fetch":   {nil, "it knows directories, not references: a hash is all that it asks of a file"},
 	"store":   {nil, "identity and format change for no other reason than their own"},
