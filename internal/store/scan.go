@@ -211,7 +211,7 @@ func (sc *scanner) file(path string) error {
 	if info.Mode()&0o100 != 0 {
 		e.Kind, mode = KindExecutable, 0o555
 	}
-	if e.Size, e.Digest, err = sc.digest(f); err != nil {
+	if e.Size, e.Digest, err = sc.digest(f, info.Size()); err != nil {
 		return err
 	}
 	sc.entries = append(sc.entries, e)
@@ -259,9 +259,11 @@ func (sc *scanner) unshare(path string, shared *os.File) (*os.File, error) {
 	return own, nil
 }
 
-func (sc *scanner) digest(f *os.File) (int64, Digest, error) {
-	if sc.buf == nil {
-		sc.buf = make([]byte, scanBuffer)
+// digest returns how much there is in a file, likely so many bytes, and its
+// digest.
+func (sc *scanner) digest(f *os.File, likely int64) (int64, Digest, error) {
+	if size := int(min(max(likely+1, 512), scanBuffer)); size > len(sc.buf) {
+		sc.buf = make([]byte, size) // most files are small, and many a scanner reads one
 	}
 	n, err := io.ReadFull(f, sc.buf)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
