@@ -85,6 +85,7 @@ type graph struct {
 	pool   *pool
 	spare  func() (back func()) // lets others go on while one waits
 	events sync.Mutex
+	sites  sites
 
 	foreseen  func() error // [graph.foresee], once
 	toolsLock sync.Mutex
