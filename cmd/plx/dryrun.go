@@ -179,15 +179,23 @@ func timeText(o realize.Outlook) string {
 	if o.Untimed == o.Build+o.Maybe {
 		return "how long it would take is not known, for it was never built"
 	}
-	least, most := seconds(o.Least), seconds(o.Most)
-	text := "it would take about " + most + ", as earlier runs did"
+	least, most := aboutSeconds(o.Least), aboutSeconds(o.Most)
+	text := "it would take " + most + ", as earlier runs did"
 	if least != most {
-		text = fmt.Sprintf("it would take about %s, as earlier runs did, or %s if all of it is built", least, most)
+		text = fmt.Sprintf("it would take %s, as earlier runs did, or %s if all of it is built", least, most)
 	}
 	if o.Untimed > 0 {
 		text += fmt.Sprintf(", and what %s more will take that %s never built", count(o.Untimed, "stage"), wasOrWere(o.Untimed))
 	}
 	return text
+}
+
+// aboutSeconds writes a time that is not known exactly.
+func aboutSeconds(d time.Duration) string {
+	if d < time.Second {
+		return "less than a second"
+	}
+	return "about " + seconds(d)
 }
 
 func wasOrWere(n int) string {

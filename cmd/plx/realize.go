@@ -130,6 +130,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		}
 	}
 	defer a.endWithReader()()
+	spareCollections()
 	results, err := z.Realize(ctx, c)
 	if err == nil && f.check != nil {
 		err = check(ctx, z, c, results, f.rounds)

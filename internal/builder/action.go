@@ -34,6 +34,7 @@ type Action struct {
 	Streams    [3]*os.File // standard input, output and error, for a person to work there; nil: nothing, and the log
 	Terminal   bool        // the streams are a terminal that is to be the command's own
 	Laid       bool        // the build directory is as an earlier run has left it: nothing is laid there
+	Used       bool        // it may hold what an earlier run, no process of which is left, has laid and left there: what fits stays, all else is removed
 	Jobs       [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
 	Control    *Control    // stops and resumes it; nil: nobody does
 	Cgroups    *Cgroups    // hold it to its memory and processes; nil: nothing does
@@ -60,6 +61,7 @@ type Usage struct {
 	MaxRSS  int64         // largest resident set of a process, in bytes
 	Started time.Time
 	Stopped time.Time
+	Over    bool   // no process of it can be left; so its directory can be used for another run
 	Sandbox string // what kept the command inside: "namespaces+landlock", "landlock", …, "none"
 }
 
@@ -75,7 +77,9 @@ const defaultGrace = 5 * time.Second
 // takes too long, and a [LimitError] if it makes too much. If ctx ends first, the error wraps ctx's own and its cause.
 // Usage is zero if the command was not started.
 func Run(ctx context.Context, a Action) (Usage, error) {
-	return run(ctx, a, &Sandbox{Mode: Off}, walls{})
+	s := &Sandbox{Mode: Off}
+	defer s.Close()
+	return run(ctx, a, s, walls{})
 }
 
 func run(ctx context.Context, a Action, s *Sandbox, w walls) (Usage, error) {

@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cells are the cells of a sandbox, and what they are made with.
+// cells are the cells of a sandbox, and what they are made with; and the threads
+// that start commands outside of cells.
 type cells struct {
+	threads  threads
 	mu       sync.Mutex
 	idle     []*cell
 	landlock int // its version, if it can be used
@@ -79,6 +81,7 @@ func (cs *cells) put(c *cell) {
 
 // Close ends the cells. No command may be running.
 func (s *Sandbox) Close() error {
+	s.cells.threads.close()
 	s.cells.mu.Lock()
 	defer s.cells.mu.Unlock()
 	for _, c := range s.cells.idle {

@@ -66,7 +66,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		return Usage{}, err
 	}
 	c.cgroup = group.fd()
-	u := Usage{Started: time.Now(), Sandbox: b.walls.String()}
+	u := Usage{Started: time.Now(), Sandbox: b.walls.String(), Over: b.walls.namespaces || !b.walls.landlock}
 	p, err := b.start(c)
 	runtime.KeepAlive(b)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -36,18 +37,23 @@ const (
 // what it makes has the time [epoch]: a command that looks at times, as make
 // and tar do, sees the same ones everywhere.
 type copier struct {
-	ctx context.Context
-	buf []byte
+	ctx   context.Context
+	reuse bool // what is to be made may be there already, left by an earlier run
+	buf   []byte
 }
 
 // dir copies the directory src, which may be a link to one, to dst, which
-// doesn't exist.
+// doesn't exist but for what an earlier run has left.
 func (c *copier) dir(dst, src string, m modes) error {
 	entries, err := os.ReadDir(src)
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(dst, 0o700); err != nil {
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	if err := c.makeDir(dst, 0o700, names...); err != nil {
 		return err
 	}
 	for _, entry := range entries {
@@ -86,7 +92,7 @@ func (c *copier) entry(dst, src string, kind fs.FileMode, m modes) error {
 	case fs.ModeDir:
 		return c.dir(dst, src, m)
 	case fs.ModeSymlink:
-		if err := copyLink(dst, src); err != nil {
+		if err := c.link(dst, src); err != nil {
 			return err
 		}
 	case 0:
@@ -99,10 +105,15 @@ func (c *copier) entry(dst, src string, kind fs.FileMode, m modes) error {
 	return stamp(dst)
 }
 
-func copyLink(dst, src string) error {
+func (c *copier) link(dst, src string) error {
 	target, err := os.Readlink(src)
 	if err != nil {
 		return err
+	}
+	if c.reuse {
+		if err := Remove(dst); err != nil {
+			return err
+		}
 	}
 	return os.Symlink(target, dst)
 }
@@ -116,7 +127,7 @@ func (c *copier) parts(dst, src string, paths []string) error {
 	}
 	dirs := append([]string{""}, parents(slices.Values(top))...)
 	for _, dir := range dirs {
-		if err := os.Mkdir(filepath.Join(dst, dir), 0o700); err != nil {
+		if err := c.makeDir(filepath.Join(dst, dir), 0o700, namesIn(dir, dirs, top)...); err != nil {
 			return err
 		}
 	}
@@ -138,6 +149,20 @@ func (c *copier) parts(dst, src string, paths []string) error {
 	return nil
 }
 
+// namesIn returns the names of those paths that lie in the directory.
+func namesIn(dir string, paths ...[]string) []string {
+	if dir == "" {
+		dir = "."
+	}
+	var names []string
+	for _, p := range slices.Concat(paths...) {
+		if p != "" && path.Dir(p) == dir {
+			names = append(names, path.Base(p))
+		}
+	}
+	return names
+}
+
 // file copies a regular file. It works on bare descriptors: an [os.File] costs
 // up to five more system calls, which for a small file is as many again.
 func (c *copier) file(dst, src string, m modes) error {
@@ -154,11 +179,14 @@ func (c *copier) file(dst, src string, m modes) error {
 	if st.Mode&0o100 != 0 {
 		mode = m.executable
 	}
-	out, err := open(dst, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, uint32(mode))
+	out, old, err := c.create(dst, mode)
 	if err != nil {
 		return err
 	}
 	err = c.content(out, in, st.Size)
+	if err == nil {
+		err = cut(out, old, st.Size)
+	}
 	if err == nil {
 		err = unix.Fchmod(out, uint32(mode)) // the umask may have taken some of it
 	}
@@ -207,10 +235,11 @@ func (c *copier) content(out, in int, size int64) error {
 
 // pass copies up to size bytes through memory, at least one.
 func (c *copier) pass(out, in int, size int64) (int, error) {
-	if c.buf == nil {
-		c.buf = make([]byte, smallFile)
+	size = min(size, smallFile)
+	if int64(len(c.buf)) < size {
+		c.buf = make([]byte, size) // most are smaller by far, and many a copier copies one
 	}
-	n, err := again(func() (int, error) { return unix.Read(in, c.buf[:min(size, smallFile)]) })
+	n, err := again(func() (int, error) { return unix.Read(in, c.buf[:size]) })
 	if err != nil {
 		return 0, err
 	}

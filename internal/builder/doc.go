@@ -13,7 +13,8 @@
 //
 // # A run
 //
-//  1. Lay the source, the inputs and, for a check, the finished result.
+//  1. Lay the source, the inputs and, for a check, the finished result: where
+//     an earlier run has been, over what it has left (reuse.go).
 //  2. Make the directories of the declared outputs, and write the description.
 //  3. Start the command in a session of its own, with the environment of
 //     env.go, umask 022, no input, and the log as its output.

@@ -21,32 +21,49 @@ func (b build) lay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := makeEmpty(b.Dir); err != nil {
+	c := &copier{ctx: ctx, reuse: b.Used}
+	if err := b.layTop(c); err != nil {
 		return fmt.Errorf("build directory: %w", err)
 	}
-	if err := os.Chmod(b.Dir, ours.dir); err != nil {
-		return err
-	}
-	c := &copier{ctx: ctx}
 	steps := []func(*copier) error{b.laySource, b.layInputs, b.layOut, b.layCarry}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return err
 		}
 	}
-	if err := makeDir(b.tmp(), ours.dir); err != nil {
+	if err := c.makeDir(b.tmp(), ours.dir); err != nil {
 		return err
 	}
-	return writeFile(b.description(), description, theirs.file)
+	return c.write(b.description(), description, theirs.file)
+}
+
+// layTop makes the build directory itself, or makes sure that it is there and
+// holds nothing but what may be laid over.
+func (b build) layTop(c *copier) error {
+	if b.Used {
+		return c.makeDir(b.Dir, ours.dir, "src", "in", "carry", "tmp", "build.json")
+	}
+	if err := makeEmpty(b.Dir); err != nil {
+		return err
+	}
+	return os.Chmod(b.Dir, ours.dir)
 }
 
 // writeFile makes a file.
 func writeFile(name string, data []byte, mode fs.FileMode) error {
-	fd, err := open(name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, uint32(mode))
+	return (&copier{}).write(name, data, mode)
+}
+
+// write is [writeFile], perhaps in the place of one that is there.
+func (c *copier) write(name string, data []byte, mode fs.FileMode) error {
+	fd, old, err := c.create(name, mode)
 	if err != nil {
 		return err
 	}
 	err = writeAll(fd, data)
+	if err == nil {
+		err = cut(fd, old, int64(len(data)))
+	}
 	if err == nil {
 		err = unix.Fchmod(fd, uint32(mode)) // the umask may have taken some of it
 	}
@@ -72,17 +89,9 @@ func makeEmpty(dir string) error {
 	return err
 }
 
-// makeDir makes a directory that has this mode whatever the umask.
-func makeDir(dir string, mode fs.FileMode) error {
-	if err := os.Mkdir(dir, mode); err != nil {
-		return err
-	}
-	return os.Chmod(dir, mode)
-}
-
 func (b build) laySource(c *copier) error {
 	if b.Source == "" {
-		return makeDir(b.src(), ours.dir)
+		return c.makeDir(b.src(), ours.dir)
 	}
 	if err := c.dir(b.src(), b.Source, ours); err != nil {
 		return fmt.Errorf("source: %w", err)
@@ -93,18 +102,24 @@ func (b build) laySource(c *copier) error {
 // layInputs lays all inputs. Their directories are made read-only at the end.
 func (b build) layInputs(c *copier) error {
 	if len(b.Inputs) == 0 {
+		if c.reuse {
+			return Remove(b.in())
+		}
 		return nil
 	}
 	dirs := []string{b.in()}
-	for name, in := range b.Inputs {
-		if in.List {
-			dirs = append(dirs, b.in()+"/"+name)
-		}
+	if err := c.makeDir(b.in(), 0o755, slices.Collect(maps.Keys(b.Inputs))...); err != nil {
+		return err
 	}
-	for _, dir := range dirs {
-		if err := os.Mkdir(dir, 0o755); err != nil {
+	for name, in := range b.Inputs {
+		if !in.List {
+			continue
+		}
+		dir := b.in() + "/" + name
+		if err := c.makeDir(dir, 0o755); err != nil {
 			return err
 		}
+		dirs = append(dirs, dir)
 	}
 	for name, in := range inOrder(b.Inputs) {
 		for i, item := range in.Items {
@@ -140,11 +155,11 @@ func (b build) layOut(c *copier) error {
 		}
 		return nil
 	}
-	if err := makeDir(b.out(), ours.dir); err != nil {
+	if err := c.makeDir(b.out(), ours.dir); err != nil {
 		return err
 	}
 	for _, dir := range parents(maps.Values(b.Outputs)) {
-		if err := makeDir(b.out()+"/"+dir, ours.dir); err != nil {
+		if err := c.makeDir(b.out()+"/"+dir, ours.dir); err != nil {
 			return err
 		}
 	}
@@ -154,7 +169,7 @@ func (b build) layOut(c *copier) error {
 // layCarry shows what an earlier attempt has left, read-only.
 func (b build) layCarry(c *copier) error {
 	if b.Carry == "" {
-		return makeDir(b.carry(), ours.dir)
+		return c.makeDir(b.carry(), ours.dir)
 	}
 	if err := c.dir(b.carry(), b.Carry, theirs); err != nil {
 		return fmt.Errorf("carry: %w", err)

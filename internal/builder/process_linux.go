@@ -30,31 +30,38 @@ func (b build) start(c command) (*process, error) {
 	if b.walls.landlock {
 		f = b.machineFence(c.search)
 	}
-	p, err := start(c, f, b.sandbox.cells.landlock)
+	p, err := b.sandbox.cells.threads.start(c, f, b.sandbox.cells.landlock)
 	if err != nil {
 		return nil, c.explain(err)
 	}
 	return p, nil
 }
 
-// start starts the command on a thread of its own, which waits for it and then
-// ends. That thread has a umask of its own. And since it lives as long as the
-// command, the command can be told to die with it: were it one of Go's shared
-// threads, the death signal could come as soon as Go has no more use for that
-// thread. So a plx that is killed takes its commands along, if not what these
-// have started in turn.
-func start(c command, f *fence, landlock int) (*process, error) {
+// start starts the command on a thread of its own, which waits for it. That
+// thread has a umask of its own. And since it lives as long as the command, the
+// command can be told to die with it: were it one of Go's shared threads, the
+// death signal could come as soon as Go has no more use for that thread. So a
+// plx that is killed takes its commands along, if not what these have started
+// in turn.
+func (ts *threads) start(c command, f *fence, landlock int) (*process, error) {
 	p := &process{marker: c.marker, exited: make(chan struct{})}
 	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: what is changed below ends with the thread
+	work := func() {
 		err := p.spawn(c, f, landlock)
 		started <- err
 		if err == nil {
 			p.wait()
 			close(p.exited)
 		}
-	}()
+	}
+	if f == nil {
+		ts.run(work)
+	} else {
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the fence ends with the thread
+			work()
+		}()
+	}
 	return p, <-started
 }
 
@@ -223,6 +230,11 @@ func (p *process) candidates() []int {
 	pids := make([]int, 0, newest-p.pid+1)
 	for pid := p.pid; pid <= newest; pid++ {
 		pids = append(pids, pid)
+	}
+	select {
+	case <-p.exited: // that is not yet reaped
+		pids = pids[1:]
+	default:
 	}
 	return pids
 }

@@ -22,6 +22,8 @@ type try struct {
 	claimed bool               // a result that differs from one that is there is refused
 	against *store.Realization // if it is a check: what the result is compared with, and it is not committed
 	attempt int                // from 1
+	used    bool               // the directory may hold what an earlier run has left
+	over    bool               // no process can be left that knows the directory
 }
 
 // The time between two attempts: it doubles.
@@ -32,10 +34,9 @@ const (
 
 // attempts makes a result, however often that takes.
 func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, err error) {
-	if t.log, err = os.Create(t.st.LogPath()); err != nil {
+	if t.log, err = t.st.Log(); err != nil {
 		return r, false, err
 	}
-	defer t.log.Close()
 	last := t.stage.Retries + 1
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		t.attempt++

@@ -49,7 +49,7 @@ func (t *task) runAll(ctx context.Context, runs []int, claimed bool) (fresh int,
 		mu   sync.Mutex
 		errs []error
 	)
-	for _, run := range runs {
+	for i, run := range runs {
 		l, err := t.acquire(ctx)
 		if err != nil {
 			mu.Lock()
@@ -57,7 +57,7 @@ func (t *task) runAll(ctx context.Context, runs []int, claimed bool) (fresh int,
 			mu.Unlock()
 			break
 		}
-		wg.Go(func() {
+		one := func() {
 			defer l.release()
 			existed, err := t.build(ctx, l, run, claimed)
 			mu.Lock()
@@ -68,7 +68,12 @@ func (t *task) runAll(ctx context.Context, runs []int, claimed bool) (fresh int,
 			} else if !existed {
 				fresh++
 			}
-		})
+		}
+		if i == len(runs)-1 {
+			one() // here, where the stack has grown already
+		} else {
+			wg.Go(one)
+		}
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -152,20 +157,22 @@ func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error
 func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (existed bool, err error) {
 	t.recall.Do(t.remember)
 	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
-	st, err := t.g.Store.Stage()
+	at, err := t.g.sites.take(t.g.Store)
 	if err != nil {
 		return false, err
 	}
-	defer st.Abort()
+	st, over := at.Staging, false
+	defer func() { t.g.sites.leave(at, err == nil && over) }()
 	if err := st.Announce(t.stage.Ref, run); err != nil {
 		return false, err
 	}
-	try := &try{task: t, st: st, lease: l, run: run, claimed: claimed}
+	try := &try{task: t, st: st, used: at.used, lease: l, run: run, claimed: claimed}
 	if err := try.carry(ctx); err != nil {
 		return false, err
 	}
 	started := time.Now()
 	r, existed, err := try.attempts(ctx)
+	over = try.over
 	if kept := try.release(err == nil); kept != nil {
 		err = errors.Join(err, kept)
 	}
@@ -214,12 +221,13 @@ func isFailure(err error) bool {
 // commits it.
 func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	command := t.command(t.st.Dir(), t.run, t.log)
-	command.Carry = t.carriedDir()
+	command.Carry, command.Used = t.carriedDir(), t.used
 	if j, err := newJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
 		defer j.close()
 		command.Jobs = j.ends()
 	}
 	usage, err := t.g.run(ctx, command)
+	t.over = usage.Over
 	var refused *builder.SandboxError
 	if errors.As(err, &refused) {
 		return store.Realization{}, false, err

@@ -14,7 +14,8 @@
 //  3. Ask each matcher that somebody wants an answer of: the stage's own if a
 //     target or an input without a matcher does, and those of inputs.
 //  4. While a matcher wants more: build a round, each run in a directory of its
-//     own with a number that no run of the action has had.
+//     own, perhaps one that an earlier run has left (site.go), with a number that
+//     no run of the action has had.
 //  5. Hold each result to the promises, then to the check.
 //  6. Commit it.
 //  7. Ask again, until the matcher is satisfied, a round brings nothing new, or

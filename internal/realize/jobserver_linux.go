@@ -40,7 +40,7 @@ type jobserver struct {
 	write *os.File // the command's end of the pipe with jobs that have ended
 	jobs  *os.File // the other end of read
 	ended *os.File // the other end of write
-	again *os.File // read once more: it doesn't block
+	again *os.File // read once more, once something is lent: it doesn't block
 	stop  context.CancelFunc
 	work  sync.WaitGroup
 
@@ -88,20 +88,34 @@ func (j *jobserver) open() error {
 	if _, err := unix.FcntlInt(uintptr(down[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
 		return err
 	}
-	again, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", down[0]), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	j.again = os.NewFile(uintptr(again), "jobs")
 	return nil
 }
 
 func (j *jobserver) closeFiles() {
-	for _, f := range []*os.File{j.read, j.write, j.jobs, j.ended, j.again} {
+	for _, f := range []*os.File{j.read, j.write, j.jobs, j.ended} {
 		if f != nil {
 			f.Close()
 		}
 	}
+}
+
+// openAgain opens the pipe with jobs once more.
+func (j *jobserver) openAgain() (err error) {
+	raw, err := j.read.SyscallConn()
+	if err != nil {
+		return err
+	}
+	control := raw.Control(func(fd uintptr) {
+		var again int
+		again, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err == nil {
+			j.again = os.NewFile(uintptr(again), "jobs")
+		}
+	})
+	if control != nil {
+		return control
+	}
+	return err
 }
 
 // ends returns what the command is given: where it reads jobs, and where it
@@ -120,6 +134,12 @@ func (j *jobserver) feed(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	case <-time.After(jobserverDelay):
+	}
+	j.mu.Lock()
+	err := j.openAgain()
+	j.mu.Unlock()
+	if err != nil {
+		return
 	}
 	for j.awaitEmpty() == nil && j.pool.borrow(ctx, j) {
 		j.mu.Lock()
@@ -217,6 +237,9 @@ func (j *jobserver) close() {
 	j.stop()
 	j.closeFiles()
 	j.work.Wait()
+	if j.again != nil {
+		j.again.Close()
+	}
 	j.mu.Lock()
 	lent := j.lent
 	j.lent = 0

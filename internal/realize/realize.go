@@ -85,6 +85,7 @@ type graph struct {
 	pool   *pool
 	spare  func() (back func()) // lets others go on while one waits
 	events sync.Mutex
+	sites  sites
 
 	foreseen  func() error // [graph.foresee], once
 	toolsLock sync.Mutex
@@ -96,12 +97,14 @@ type node struct {
 	stage      *plan.Stage
 	demands    []match.Matcher // each once
 	dependents []*node
-	waits      int // for so many dependencies
-	index      int // in the order
+	waits      int          // for so many dependencies
+	users      atomic.Int32 // so many dependents may still ask for results
+	index      int          // in the order
 	choices    map[string]match.Choice
 	results    map[store.RRef]store.Realization // what was chosen
 	skip       *node                            // a failed or skipped dependency
-	task       *task                            // once its inputs are known
+	task       *task                            // once its inputs are known, if it is asked for later
+	lasting    bool                             // it is: an input chooses among its results and others' together, or somebody wants to know why
 	settled    atomic.Bool                      // what is there satisfies it
 	more       sync.Mutex                       // for those that want more of it when it is done
 }
@@ -119,11 +122,14 @@ func (z *Realizer) graph(c *plan.Closure) *graph {
 		g.order = append(g.order, n)
 		for _, dep := range s.Derivation.Dependencies() {
 			n.waits++
+			g.nodes[dep].users.Add(1)
 			g.nodes[dep].dependents = append(g.nodes[dep].dependents, n)
 		}
 		for _, e := range s.Inputs {
 			for _, from := range e.From {
-				g.nodes[from.Ref].demand(chooser(e, from))
+				dep := g.nodes[from.Ref]
+				dep.demand(chooser(e, from))
+				dep.lasting = dep.lasting || e.Match != nil && len(e.From) > 1
 			}
 		}
 	}
@@ -186,12 +192,30 @@ type task struct {
 	adoptedFrom map[store.RRef]store.RRef // in a dry run: what candidates would be adopted from
 }
 
-// realize is the algorithm for one derivation.
+// realize is the algorithm for one derivation. Afterwards nothing is kept that
+// nobody will ask for: there may be very many.
 func (g *graph) realize(ctx context.Context, n *node) error {
 	t, err := g.resolve(ctx, n)
 	if err != nil {
 		return err
 	}
+	for _, dep := range n.stage.Derivation.Dependencies() {
+		if from := g.nodes[dep]; from.users.Add(-1) == 0 {
+			from.results = nil
+		}
+	}
+	if err := g.settle(ctx, t); err != nil {
+		return err
+	}
+	if n.users.Load() == 0 {
+		n.results = nil
+	}
+	return nil
+}
+
+// settle is steps 2 to 7.
+func (g *graph) settle(ctx context.Context, t *task) error {
+	n := t.node
 	rebuild := g.rebuilds(n)
 	if !rebuild {
 		done, err := t.reuse(ctx)
@@ -259,7 +283,9 @@ func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
 		t.action.Tools = toolDigests(t.tools)
 	}
 	t.key, err = t.action.Key()
-	n.task = t
+	if n.lasting {
+		n.task = t
+	}
 	return t, err
 }
 
@@ -315,7 +341,7 @@ func (t *task) foreign() ([]store.Realization, error) {
 		have[r.Tree] = true
 	}
 	answers, err := t.g.Store.RealizationsOf(t.key)
-	if err != nil {
+	if err != nil || len(answers) == 0 {
 		return nil, err
 	}
 	unwanted, err := t.g.Store.Unwanted(t.key)

@@ -59,6 +59,7 @@ func (g *graph) walk(ctx context.Context, workers int, keepGoing bool, visit fun
 		w.hire()
 	}
 	wg.Wait()
+	g.sites.close()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

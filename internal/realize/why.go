@@ -53,7 +53,9 @@ func (z *Realizer) Why(ctx context.Context, c *plan.Closure, stages []*plan.Stag
 	asked := make(map[store.DRef]bool)
 	for _, s := range stages {
 		asked[s.Ref] = true
-		if n := g.nodes[s.Ref]; len(n.demands) == 0 {
+		n := g.nodes[s.Ref]
+		n.lasting = true
+		if len(n.demands) == 0 {
 			n.demand(s.Match)
 		}
 	}

@@ -214,11 +214,18 @@ func (s *Store) Derivations() ([]DRef, error) {
 
 // makeDrvDir makes the directory where what belongs to a derivation is.
 func (s *Store) makeDrvDir(ref DRef) error {
-	err := os.Mkdir(s.drvDir(ref), 0o777)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
+	_, err := s.newDrvDir(ref)
 	return err
+}
+
+// newDrvDir is makeDrvDir. It reports whether there was none, and so nothing in
+// it.
+func (s *Store) newDrvDir(ref DRef) (fresh bool, err error) {
+	err = os.Mkdir(s.drvDir(ref), 0o777)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // dropDerivations removes the lines of derivations. The caller holds the store

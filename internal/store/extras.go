@@ -13,8 +13,14 @@ type extras struct{ log, volatile string }
 // placeExtras moves the log and the volatile outputs to their places. What is
 // there, without a record, is a killed process's.
 func (s *Store) placeExtras(r Realization, x extras) error {
-	if err := errors.Join(s.makeDrvDir(r.Ref.dref), s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
+	fresh, err := s.newDrvDir(r.Ref.dref)
+	if err != nil {
 		return err
+	}
+	if !fresh {
+		if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
+			return err
+		}
 	}
 	if err := placeLog(x.log, s.LogPath(r.Ref)); err != nil {
 		return err

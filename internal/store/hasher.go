@@ -22,16 +22,21 @@ const scanBuffer = 256 << 10
 // reading it, and not in between.
 const pipeFrom = 1 << 20
 
-// reset makes the hasher ready for a file that likely has so many bytes: most
-// files are small, and many a hasher reads one.
+// reset makes the hasher ready for a file that likely has so many bytes.
 func (h *hasher) reset(likely int64) {
-	if size := int(min(max(likely+1, 512), scanBuffer)); size > len(h.buf) {
-		h.buf = make([]byte, size)
-	}
+	h.room(likely)
 	if h.hash == nil {
 		h.hash = blake3.New()
 	}
 	h.hash.Reset()
+}
+
+// room makes room for so many bytes, as far as that is sensible: most files are
+// small, and many a hasher reads one.
+func (h *hasher) room(likely int64) {
+	if size := int(min(max(likely+1, 512), scanBuffer)); size > len(h.buf) {
+		h.buf = make([]byte, size)
+	}
 }
 
 func (h *hasher) digest() (d Digest) {
@@ -41,8 +46,19 @@ func (h *hasher) digest() (d Digest) {
 
 // read returns what src contains, which is likely so many bytes.
 func (h *hasher) read(src io.Reader, likely int64) (packedFile, error) {
+	h.room(likely)
+	n, err := io.ReadFull(src, h.buf)
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF): // most have been read by now
+		return packedFile{bytes: int64(n), digest: DigestOf(h.buf[:n])}, nil
+	case err != nil:
+		return packedFile{}, err
+	}
 	h.reset(likely)
-	return h.pass(context.Background(), io.Discard, src)
+	h.hash.Write(h.buf[:n])
+	f, err := h.pass(context.Background(), io.Discard, src)
+	f.bytes += int64(n)
+	return f, err
 }
 
 // copy copies src to dst until the context ends, and returns what it has

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
@@ -160,7 +159,7 @@ func (it *arrival) checkSum(s sight) error {
 // read reads a file, and makes a copy of it if it is large.
 func (in *intake) read(it *arrival) (sight, error) {
 	if !in.copies || it.size < largeFile || it.copy != "" {
-		return in.digest(it, noFile)
+		return in.digest(it, noFile())
 	}
 	to, err := in.store.workPath("copy")
 	if err != nil {
@@ -190,7 +189,7 @@ func makeFrozen(to string, kind Kind, fill func(rawFile) error) error {
 		return err
 	}
 	if err = fill(dst); err == nil {
-		err = dst.freeze(to, mode)
+		err = dst.freeze(mode)
 	}
 	return errors.Join(err, dst.Close())
 }
@@ -205,20 +204,20 @@ func (in *intake) digest(it *arrival, dst rawFile) (s sight, err error) {
 		return s, err
 	}
 	defer src.Close()
-	before, err := src.stampOf(it.From)
+	before, err := src.stampOf()
 	if err != nil {
 		return s, err
 	}
 	sum, read := it.SHA256 != "", src
-	if dst != noFile && in.share(dst, src) {
-		after, err := src.stampOf(it.From)
+	if dst.isOpen() && in.share(dst, src) {
+		after, err := src.stampOf()
 		if s, known := in.store.seen.find(it.From, after); known && err == nil && !sum {
 			return s, nil
 		}
-		read, dst = dst, noFile // the clone is what counts
+		read, dst = dst, noFile() // the clone is what counts
 	}
 	if s.digest, s.sha256, s.size, err = in.hash(read, dst, sum); err != nil {
-		return s, fmt.Errorf("%s: %w", it.From, err)
+		return s, err
 	}
 	if s.size == before.size {
 		s.stamp = before
@@ -232,7 +231,7 @@ func (in *intake) share(dst, src rawFile) bool {
 	if in.unshared.Load() {
 		return false
 	}
-	err := cloneFile(int(dst), int(src))
+	err := cloneFile(dst.fd, src.fd)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EXDEV) {
 		in.unshared.Store(true)
 	}
@@ -244,7 +243,7 @@ func (in *intake) hash(src io.Reader, dst rawFile, sum bool) (d Digest, hex256 s
 	h := in.hashers.Get().(*hasher)
 	defer in.hashers.Put(h)
 	to := io.Discard
-	if dst != noFile {
+	if dst.isOpen() {
 		to = dst
 	}
 	if !sum {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// A rawFile is the descriptor of an open regular file. For trees of many small
-// files: an [os.File] asks the kernel several times more for each.
-type rawFile int
+// A rawFile is an open regular file. For trees of many small files: an
+// [os.File] asks the kernel several times more for each.
+type rawFile struct {
+	fd   int
+	path string
+}
 
 // openRaw opens a regular file to be read. Of anything else it doesn't wait
 // for another end.
@@ -32,19 +34,19 @@ func openRawAs(path string, flags int, mode uint32) (rawFile, error) {
 		return err
 	})
 	if err != nil {
-		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
+		return noFile(), &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return rawFile(fd), nil
+	return rawFile{fd, path}, nil
 }
 
 func (f rawFile) Read(buf []byte) (int, error) {
 	n := 0
 	err := retry(func() (err error) {
-		n, err = unix.Read(int(f), buf)
+		n, err = unix.Read(f.fd, buf)
 		return err
 	})
 	if err != nil {
-		return 0, os.NewSyscallError("read", err)
+		return 0, f.failed("read", err)
 	}
 	if n == 0 && len(buf) > 0 {
 		return 0, io.EOF
@@ -55,12 +57,12 @@ func (f rawFile) Read(buf []byte) (int, error) {
 func (f rawFile) Write(data []byte) (int, error) {
 	done := 0
 	for done < len(data) {
-		n, err := unix.Write(int(f), data[done:])
+		n, err := unix.Write(f.fd, data[done:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
-			return done, os.NewSyscallError("write", err)
+			return done, f.failed("write", err)
 		}
 		done += n
 	}
@@ -70,45 +72,52 @@ func (f rawFile) Write(data []byte) (int, error) {
 // Close closes the file. An error of a file that was written to says that what
 // was written is lost.
 func (f rawFile) Close() error {
-	err := unix.Close(int(f))
-	if errors.Is(err, unix.EINTR) { // it is closed all the same
+	err := unix.Close(f.fd)
+	if err == nil || errors.Is(err, unix.EINTR) { // it is closed all the same
 		return nil
 	}
-	return os.NewSyscallError("close", err)
+	return f.failed("close", err)
+}
+
+// failed says what was done to which file.
+func (f rawFile) failed(op string, err error) error {
+	return &fs.PathError{Op: op, Path: f.path, Err: err}
 }
 
 // noFile stands for no open file.
-const noFile rawFile = -1
+func noFile() rawFile { return rawFile{fd: -1} }
+
+// isOpen tells an open file from none.
+func (f rawFile) isOpen() bool { return f.fd >= 0 }
 
 // stat looks at the file.
-func (f rawFile) stat(path string) (st unix.Stat_t, err error) {
-	if err := retry(func() error { return unix.Fstat(int(f), &st) }); err != nil {
-		return st, &fs.PathError{Op: "stat", Path: path, Err: err}
+func (f rawFile) stat() (st unix.Stat_t, err error) {
+	if err := retry(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
+		return st, f.failed("stat", err)
 	}
 	return st, nil
 }
 
 // stampOf tells whether the file, if it is a regular one, is the one that was
 // read.
-func (f rawFile) stampOf(path string) (stamp, error) {
-	st, err := f.stat(path)
+func (f rawFile) stampOf() (stamp, error) {
+	st, err := f.stat()
 	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = fmt.Errorf("%s: not a regular file", path)
+		err = fmt.Errorf("%s: not a regular file", f.path)
 	}
 	return stampOf(&st), err
 }
 
-// freeze makes the file, which is at the path, as those of a tree are, in as far
-// as it isn't so.
-func (f rawFile) freeze(path string, mode uint32) error {
-	st, err := f.stat(path)
+// freeze makes the file as those of a tree are, in as far as it isn't so.
+func (f rawFile) freeze(mode uint32) error {
+	st, err := f.stat()
 	if err != nil {
 		return err
 	}
 	if uint32(st.Mode)&0o7777 != mode { // the umask took something away
-		if err := retry(func() error { return unix.Fchmod(int(f), mode) }); err != nil {
-			return &fs.PathError{Op: "chmod", Path: path, Err: err}
+		if err := retry(func() error { return unix.Fchmod(f.fd, mode) }); err != nil {
+			return f.failed("chmod", err)
 		}
 	}
-	return stampFrozen(path)
+	return stampFrozen(f.path)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,12 +181,7 @@ func (r Realization) encode() ([]byte, error) {
 	if !r.Adopted.IsZero() {
 		rec.Adopted = r.Adopted.String()
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "\t")
-	err := enc.Encode(rec)
-	return b.Bytes(), err
+	return rec.text()
 }
 
 // decodeRealization reads the file of the realization ref. It reports whether

@@ -14,6 +14,7 @@ type Staging struct {
 	store    *Store
 	dir      string
 	log      string
+	logFile  *os.File // once it is there
 	manifest Manifest
 	volatile []string
 	frozen   bool
@@ -34,6 +35,41 @@ func (st *Staging) Dir() string { return st.dir }
 
 // LogPath returns where the log of the build belongs.
 func (st *Staging) LogPath() string { return st.log }
+
+// Log returns the log of the build, open to be written.
+func (st *Staging) Log() (*os.File, error) {
+	if st.logFile != nil {
+		return st.logFile, nil
+	}
+	var err error
+	st.logFile, err = os.Create(st.log)
+	return st.logFile, err
+}
+
+// Again prepares the directory for another result, after one was committed.
+// But for volatile outputs it holds what the build has left. The log is a new one,
+// under a new name, so that who follows the last one sees that it has ended.
+func (st *Staging) Again() error {
+	if st.volatile != nil {
+		if err := removeAll(st.dir + "/volatile"); err != nil {
+			return err
+		}
+	}
+	log, err := st.store.workPath("build")
+	if err != nil {
+		return err
+	}
+	old := *st
+	*st = Staging{store: st.store, dir: st.dir, log: log + ".log"}
+	if old.logFile == nil {
+		return nil
+	}
+	defer old.logFile.Close()
+	if os.Rename(old.log, st.log) == nil && isUnused(old.logFile) {
+		return nil // an inode less to make
+	}
+	return os.RemoveAll(st.log) // if it was kept, it isn't there
+}
 
 // Reset removes what is in the directory, for another attempt. The log stays.
 func (st *Staging) Reset() error {
@@ -180,6 +216,9 @@ func (st *Staging) movable(p string) (bool, error) {
 
 // Abort removes what is left of the build, unless it is kept.
 func (st *Staging) Abort() error {
+	if st.logFile != nil {
+		st.logFile.Close()
+	}
 	if st.kept {
 		return nil
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -370,4 +371,103 @@ func TestDescriptors(t *testing.T) {
 	if after, err := dirNames("/proc/self/fd"); err != nil || len(after) > len(before)+2 {
 		t.Errorf("%d descriptors, then %d, %v", len(before), len(after), err)
 	}
+}
+
+// A directory can be used for one result after another. The log of the next is
+// a new one, under a new name; an empty one that nobody has open is used again.
+func TestAgain(t *testing.T) {
+	s := held(t)
+	d := derive(t, s, Derivation{Name: "x", Kind: ActionRun, Script: "x", Shell: []string{"sh"}})
+	st, err := s.Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Abort()
+	commit := func(text, log string) (Realization, os.FileInfo) {
+		t.Helper()
+		f, err := st.Log()
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Stat()
+		if err != nil || info.Size() > 0 {
+			t.Fatalf("the log begins with %d bytes: %v", info.Size(), err)
+		}
+		if _, err := f.WriteString(log); err != nil {
+			t.Fatal(err)
+		}
+		write(t, st.Dir(), map[string]string{"out/f": text, "out/v": text})
+		freeze(t, st, "v")
+		r, _, err := st.Commit(d, Context{}, Origin{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.Again(); err != nil {
+			t.Fatal(err)
+		}
+		return r, info
+	}
+	first, quiet := commit("1", "")
+	path := st.LogPath()
+	second, log := commit("2", "printed")
+	if path == st.LogPath() {
+		t.Errorf("two logs are at %s", path)
+	}
+	if tellsUnused(t, s) && !os.SameFile(quiet, log) {
+		t.Error("the empty log was not used again")
+	}
+	if _, err := os.Stat(st.LogPath()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after a log that was kept there is one: %v", err)
+	}
+	for _, test := range []struct {
+		r    Realization
+		want string
+	}{{first, ""}, {second, "printed"}} {
+		data, _ := os.ReadFile(s.LogPath(test.r.Ref))
+		if string(data) != test.want {
+			t.Errorf("the log holds %q, want %q", data, test.want)
+		}
+		if got := files(t, s.VolatilePath(test.r.Ref)); got["v"] == "" {
+			t.Errorf("volatile outputs are %q", got)
+		}
+	}
+}
+
+// Who follows a log that stays empty never reads the next one.
+func TestAgainWhileFollowed(t *testing.T) {
+	s := held(t)
+	st := stage(t, s, map[string]string{"f": ""})
+	defer st.Abort()
+	if _, err := st.Log(); err != nil {
+		t.Fatal(err)
+	}
+	follower, err := os.Open(st.LogPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer follower.Close()
+	if err := st.Again(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := st.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.WriteString("the next"); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := io.ReadAll(follower); len(data) > 0 || err != nil {
+		t.Errorf("the follower reads %q, %v", data, err)
+	}
+}
+
+// tellsUnused reports whether it can be told here if a file is open.
+func tellsUnused(t *testing.T, s *Store) bool {
+	t.Helper()
+	f, err := os.Create(s.join("tmp", "probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return isUnused(f)
 }

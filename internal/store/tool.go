@@ -40,7 +40,7 @@ func (s *Store) tool(ctx context.Context, path string) (Tool, error) {
 		return Tool{}, err
 	}
 	var size int64
-	if now.digest, _, size, err = newIntake(ctx, s, false).hash(f, noFile, false); err != nil {
+	if now.digest, _, size, err = newIntake(ctx, s, false).hash(f, noFile(), false); err != nil {
 		return Tool{}, err
 	}
 	if size == now.size {

@@ -99,7 +99,7 @@ func (t *treeLook) time(path string, st *unix.Stat_t) {
 
 // content reads a file.
 func (t *treeLook) content(fd int, e Entry, h *hasher) {
-	f, err := h.copy(t.ctx, io.Discard, io.LimitReader(rawFile(fd), e.Size))
+	f, err := h.copy(t.ctx, io.Discard, io.LimitReader(rawFile{fd, e.Path}, e.Size))
 	switch {
 	case t.ctx.Err() != nil:
 	case err != nil:
