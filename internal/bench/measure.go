@@ -83,7 +83,7 @@ const grace = 10 * time.Second
 // errTooLong says that a command was ended at its limit.
 type errTooLong struct{ limit time.Duration }
 
-func (e errTooLong) Error() string { return fmt.Sprintf("takes over %.0f s", e.limit.Seconds()) }
+func (e errTooLong) Error() string { return "takes over " + e.limit.String() }
 
 // run runs the command, and ends it and its children if it takes longer than
 // the limit.

@@ -131,7 +131,7 @@ func (s *stageWork) warm() error {
 		if err := s.begin(c, work{s.shape, 10}); err != nil {
 			return err
 		}
-		if _, err := s.command(c).run(s.ctx, s.limit); err != nil {
+		if _, err := s.command(c).run(s.ctx, s.limitOf(c)); err != nil {
 			if err := s.leave(c, s.key(firstBuild, ""), err); err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func (s *stageWork) giveUp() {
 		case c.out:
 			s.gone[c.name] = row.Out
 		case 10*row.median().Wall > s.limit.Seconds() && c.program != plxTool:
-			s.gone[c.name] = fmt.Sprintf("would take over %.0f s: it took %.0f s for %d", s.limit.Seconds(), row.median().Wall, s.n)
+			s.gone[c.name] = fmt.Sprintf("would take over %v: it took %s s for %s", s.limit, seconds(row.median().Wall), thousands(s.n))
 		}
 		c.out = c.out || c.once
 	}
@@ -214,7 +214,7 @@ func (s *stageWork) unchanged(c *contender, round int) error {
 		return nil
 	}
 	if round == 0 {
-		if _, err := s.command(c).run(s.ctx, s.limit); err != nil {
+		if _, err := s.command(c).run(s.ctx, s.limitOf(c)); err != nil {
 			return s.leave(c, s.key(nothingChanged, ""), err)
 		}
 	}
