@@ -15,10 +15,9 @@ import (
 	"time"
 )
 
-// What a run may take. One that takes longer than limit is given up, and so is
-// the tool at that size; and of what a tool takes long for, it does fewer rounds.
 const (
-	limit  = 120 * time.Second
+	// budget is how long a tool may take for the rounds of a thing: one that
+	// has taken longer does no more of them.
 	budget = 40 * time.Second
 	// settle is for how long a file must have been left alone for tools that
 	// compare times to trust its time.
@@ -85,11 +84,25 @@ func (b *bench) findPlx() error {
 		}
 	}
 	var err error
-	b.paths["plx"], err = filepath.Abs(path)
-	if b.other != "" && err == nil {
-		b.paths[otherTool], err = filepath.Abs(b.other)
+	if b.paths[plxTool], err = filepath.Abs(path); err != nil {
+		return err
 	}
+	b.paths[plxSandboxed] = b.paths[plxTool]
+	b.found(toolVersion{Tool: plxTool, Version: versionOf(path, plxVersion)})
+	if b.other == "" {
+		return nil
+	}
+	b.paths[otherTool], err = filepath.Abs(b.other)
+	b.found(toolVersion{Tool: otherTool, Version: versionOf(b.other, plxVersion)})
 	return err
+}
+
+// found notes a tool, and says if it isn't there.
+func (b *bench) found(v toolVersion) {
+	b.report.Machine.Tools = append(b.report.Machine.Tools, v)
+	if v.Out != "" {
+		b.say("%s is left out: %s", v.Tool, v.Out)
+	}
 }
 
 // wanted says whether the tool is to be measured.
@@ -167,7 +180,7 @@ func (b *bench) limitOf(c *contender) time.Duration {
 	if c.name == plxTool {
 		return time.Hour
 	}
-	return limit
+	return b.limit
 }
 
 // leave takes the contender out. What is wrong with plx is an error; with

@@ -4,6 +4,11 @@ import "fmt"
 
 // This file describes the work of stages to each tool.
 
+// in puts what describes the work into one file.
+func in(name string, text func(work) string) func(work) map[string]string {
+	return func(w work) map[string]string { return map[string]string{name: text(w)} }
+}
+
 func plxFile(w work) string {
 	return w.each("", func(i int) string {
 		from, in := fmt.Sprintf("inputs  = { prev = \"s%d:o\" }", w.input(i)), `"$prev"`
@@ -74,6 +79,17 @@ func dodoFile(w work) string {
 		in := file(w.input(i))
 		return fmt.Sprintf("    yield {'name': 's%d', 'actions': ['%s'], 'file_dep': ['%s'], 'targets': ['o%d']}\n", i, script(i, in, file(i)), in, i)
 	}, "")
+}
+
+// dudFiles has a file for each stage. A stage writes over what it made before:
+// that must not be a link into dud's store, so all is committed as copies.
+func dudFiles(w work) map[string]string {
+	files := make(map[string]string)
+	for i := 1; i <= w.n; i++ {
+		in := file(w.input(i))
+		files[fmt.Sprintf("s%d.yaml", i)] = fmt.Sprintf("command: %s\ninputs:\n  %s: {}\noutputs:\n  o%d: {}\n", script(i, in, file(i)), in, i)
+	}
+	return files
 }
 
 func taskfile(w work) string {

@@ -19,6 +19,7 @@ type machine struct {
 	Memory     string        `json:"memory"`
 	Kernel     string        `json:"kernel"`
 	FileSystem string        `json:"file_system"`
+	Load       string        `json:"load"` // how many processes ran or waited when it began
 	Go         string        `json:"go"`
 	Tools      []toolVersion `json:"tools"`
 }
@@ -39,7 +40,8 @@ func thisMachine(dir string) machine {
 		Cores:      runtime.NumCPU(),
 		Memory:     memory(),
 		Kernel:     said("uname", "-sr"),
-		FileSystem: said("stat", "-f", "-c", "%T", dir),
+		FileSystem: fileSystem(dir),
+		Load:       load(),
 		Go:         runtime.Version(),
 	}
 }
@@ -61,6 +63,18 @@ func memory() string {
 		return ""
 	}
 	return strconv.Itoa((kib+1<<19)>>20) + " GiB"
+}
+
+func fileSystem(dir string) string {
+	_, name, _ := strings.Cut(said("df", "--output=fstype", dir), "\n")
+	return name
+}
+
+// load is the mean of the last minute.
+func load() string {
+	data, _ := os.ReadFile("/proc/loadavg")
+	mean, _, _ := strings.Cut(string(data), " ")
+	return mean
 }
 
 func said(args ...string) string {

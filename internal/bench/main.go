@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -44,6 +45,7 @@ type options struct {
 	run                  []string
 	sizes                []int
 	rounds               int
+	limit                time.Duration
 	bars                 bool
 	json, doc, dir       string
 	plx, other           string
@@ -65,6 +67,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&sizes, "n", "100,1000,10000", "measure so many stages: `numbers`")
 	f.StringVar(&tools, "tools", "", "measure these `tools` only (default all that are installed)")
 	f.IntVar(&o.rounds, "rounds", 5, "run each tool `n` times, or fewer if it takes long")
+	f.DurationVar(&o.limit, "limit", 120*time.Second, "leave out a tool where a run of it takes longer than `time`")
 	f.BoolVar(&o.bars, "bars", false, "print the table of bars too; exit with status 1 if one is missed")
 	f.StringVar(&o.json, "json", "", "write what was measured to `file`")
 	f.StringVar(&o.doc, "doc", "", "write the page docs/benchmarks.md to `file`")

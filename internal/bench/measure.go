@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -38,6 +39,8 @@ const measureArg = "measure"
 
 // measureMain runs a command, and writes what it took to a file.
 func measureMain(file string, args []string) int {
+	// A signal is for the command. It ends, and then this does.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	start := time.Now()
@@ -74,10 +77,13 @@ func peak(state *os.ProcessState) int64 {
 	return int64(usage.Maxrss) * 1024
 }
 
+// grace is how long a command may take to end after it was told to.
+const grace = 10 * time.Second
+
 // errTooLong says that a command was ended at its limit.
 type errTooLong struct{ limit time.Duration }
 
-func (e errTooLong) Error() string { return fmt.Sprintf("takes over %.0f s", e.limit.Seconds()) }
+func (e errTooLong) Error() string { return "takes over " + e.limit.String() }
 
 // run runs the command, and ends it and its children if it takes longer than
 // the limit.
@@ -98,13 +104,17 @@ func (c command) run(ctx context.Context, limit time.Duration) (sample, error) {
 	cmd := exec.CommandContext(bounded, self, append([]string{measureArg, file}, c.args...)...)
 	cmd.Dir, cmd.Env = c.dir, c.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = grace
 	said, err := c.connect(cmd, scratch)
 	if err != nil {
 		return s, err
 	}
 	defer said.Close()
 	err = cmd.Run()
+	if bounded.Err() != nil && cmd.Process != nil {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of it
+	}
 	switch {
 	case ctx.Err() != nil:
 		return s, ctx.Err()

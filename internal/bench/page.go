@@ -39,7 +39,6 @@ func page(r *report) (string, error) {
 		"Sections":    pageSections(r),
 		"SmallFiles":  thousands(manySmallFiles),
 		"DeadResults": thousands(deadResults),
-		"Limit":       limit.Seconds(),
 		"Packages":    "Debian has make, ninja-build, tup (with fuse3), nix-bin, snakemake, python3-doit, bubblewrap, b3sum, rsync and zstd",
 	})
 	return strings.TrimRight(text.String(), "\n") + "\n", err

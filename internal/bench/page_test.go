@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +40,31 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page has no %q:\n%s", want, got)
 		}
 	}
+}
+
+// TestPageIsCurrent holds the page that is in docs to the text that it is made
+// of, all but what was measured.
+func TestPageIsCurrent(t *testing.T) {
+	data, err := os.ReadFile("../../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := page(example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][2]string{{"# Benchmarks\n", "\n## What it was"}, {"\n## How it is measured\n", "\n### "}} {
+		if got, want := between(string(data), part), between(want, part); got != want {
+			t.Errorf("docs/benchmarks.md has\n%s\nwhere internal/bench/page.md has\n%s", got, want)
+		}
+	}
+}
+
+// between is what is between two texts.
+func between(text string, ends [2]string) string {
+	_, text, _ = strings.Cut(text, ends[0])
+	text, _, _ = strings.Cut(text, ends[1])
+	return text
 }
 
 // TestReportsJoin writes what was measured, and reads it beside another run: of

@@ -43,27 +43,15 @@ func (b *bench) stages() error {
 
 // locate looks for the tool's programs.
 func (b *bench) locate(t tool) bool {
-	if t.name == otherTool && b.other == "" {
-		return false
-	}
-	if t.program == "plx" {
-		path := b.paths["plx"]
-		if t.name == otherTool {
-			path = b.paths[otherTool]
-		}
-		b.paths[t.name] = path
-		b.report.Machine.Tools = append(b.report.Machine.Tools, toolVersion{Tool: t.name, Version: versionOf(path, t.version)})
-		return true
+	if t.program == plxTool {
+		return b.paths[t.name] != ""
 	}
 	path, v := find(t.name, t.program, t.version)
-	b.paths[t.name] = path
 	if t.needs != "" && path != "" {
 		_, v = find(t.name, t.needs, t.version)
 	}
-	b.report.Machine.Tools = append(b.report.Machine.Tools, v)
-	if v.Out != "" {
-		b.say("%s is left out: %s", t.name, v.Out)
-	}
+	b.paths[t.name] = path
+	b.found(v)
 	return v.Out == ""
 }
 
@@ -143,7 +131,7 @@ func (s *stageWork) warm() error {
 		if err := s.begin(c, work{s.shape, 10}); err != nil {
 			return err
 		}
-		if _, err := s.command(c).run(s.ctx, limit); err != nil {
+		if _, err := s.command(c).run(s.ctx, s.limitOf(c)); err != nil {
 			if err := s.leave(c, s.key(firstBuild, ""), err); err != nil {
 				return err
 			}
@@ -160,15 +148,15 @@ func (s *stageWork) begin(c *contender, w work) error {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(c.dir, c.file), []byte(c.text(w)), 0o666); err != nil {
+	for name, text := range c.files(w) {
+		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	if err := s.edit(c, "as it was", "as it was"); err != nil || c.init == "" {
 		return err
 	}
-	if err := s.edit(c, "as it was", "as it was"); err != nil || c.init == nil {
-		return err
-	}
-	cmd := s.command(c)
-	cmd.args = append(cmd.args[:1:1], c.init...)
-	_, err := cmd.run(s.ctx, limit)
+	_, err := s.script(c, c.init).run(s.ctx, time.Hour)
 	return err
 }
 
@@ -185,6 +173,14 @@ func (s *stageWork) command(c *contender) command {
 		dir:  c.dir,
 		env:  s.environment(c.dir, c.env(c.dir)...),
 	}
+}
+
+// script is a shell's, which finds the program as $0, and the number of the
+// last stage as $1.
+func (s *stageWork) script(c *contender, text string) command {
+	cmd := s.command(c)
+	cmd.args = []string{"/bin/sh", "-c", text, cmd.args[0], strconv.Itoa(s.n)}
+	return cmd
 }
 
 func (s *stageWork) first(c *contender, round int) error {
@@ -206,8 +202,8 @@ func (s *stageWork) giveUp() {
 		switch {
 		case c.out:
 			s.gone[c.name] = row.Out
-		case 10*row.median().Wall > limit.Seconds() && c.program != "plx":
-			s.gone[c.name] = fmt.Sprintf("would take over %.0f s: it took %.0f s for %d", limit.Seconds(), row.median().Wall, s.n)
+		case 10*row.median().Wall > s.limit.Seconds() && c.program != plxTool:
+			s.gone[c.name] = fmt.Sprintf("would take over %v: it took %s s for %s", s.limit, seconds(row.median().Wall), thousands(s.n))
 		}
 		c.out = c.out || c.once
 	}
@@ -218,7 +214,7 @@ func (s *stageWork) unchanged(c *contender, round int) error {
 		return nil
 	}
 	if round == 0 {
-		if _, err := s.command(c).run(s.ctx, limit); err != nil {
+		if _, err := s.command(c).run(s.ctx, s.limitOf(c)); err != nil {
 			return s.leave(c, s.key(nothingChanged, ""), err)
 		}
 	}
@@ -265,10 +261,9 @@ func (s *stageWork) check(c *contender, _ int) error {
 	if script == "" {
 		script = `cat "o$1"`
 	}
-	cmd := s.command(c)
-	cmd.args = []string{"/bin/sh", "-c", script, cmd.args[0], strconv.Itoa(s.n)}
+	cmd := s.script(c, script)
 	cmd.out = filepath.Join(c.dir, "result")
-	if _, err := cmd.run(s.ctx, limit); err != nil {
+	if _, err := cmd.run(s.ctx, time.Hour); err != nil {
 		return err
 	}
 	got, err := os.ReadFile(cmd.out)

@@ -10,13 +10,12 @@ import (
 // A tool is one of those that are compared at the work of stages.
 type tool struct {
 	name    string
-	program string   // looked up on PATH; plx is built
-	needs   string   // another program that must be there, which the version is of
-	version []string // prints the version, in its first line that has a digit
-	file    string   // the file that describes the work to it
-	text    func(work) string
-	init    []string // run once, before the first build; not measured
-	args    []string // makes what isn't there or has changed
+	program string                       // looked up on PATH; plx is built
+	needs   string                       // another program that must be there, which the version is of
+	version []string                     // prints the version, in its first line that has a digit
+	files   func(work) map[string]string // describe the work to it
+	init    string                       // a script that is run once, before the first build; not measured; $0 is the program
+	args    []string                     // makes what isn't there or has changed
 	env     func(dir string) []string
 	result  string // a script that prints what stage $1 made, the last target; $0 is the program. Empty: there is a file
 	once    bool   // knows only to do everything: measured at first builds
@@ -36,13 +35,14 @@ const (
 	nixTool       = "nix"
 	snakemakeTool = "snakemake"
 	doitTool      = "doit"
+	dudTool       = "dud"
 	taskTool      = "task"
 )
 
 // stageTools are the tools, plx first.
 func stageTools() []tool {
 	none := func(string) []string { return nil }
-	plx := tool{program: "plx", version: []string{"version"}, file: "stage.toml", text: plxFile, env: plxEnv, result: `"$0" cat "s$1.o"`}
+	plx := tool{program: plxTool, files: in("stage.toml", plxFile), env: plxEnv, result: `"$0" cat "s$1.o"`}
 	plain := func(name, args string) tool {
 		t := plx
 		t.name, t.args = name, strings.Fields(args)
@@ -52,15 +52,16 @@ func stageTools() []tool {
 		plain(plxTool, "realize --sandbox=off -j2 stage.toml"),
 		plain(otherTool, "realize --sandbox=off -j2 stage.toml"),
 		plain(plxSandboxed, "realize --sandbox=strict -j2 stage.toml"),
-		{name: makeTool, program: "make", version: []string{"--version"}, file: "Makefile", text: makefile, args: []string{"-s", "-j2"}, env: none},
-		{name: ninjaTool, program: "ninja", version: []string{"--version"}, file: "build.ninja", text: ninjaFile, args: []string{"--quiet", "-j2"}, env: none},
-		{name: tupTool, program: "tup", version: []string{"--version"}, file: "Tupfile", text: tupfile, init: []string{"init"}, args: []string{"-j2"}, env: none},
-		{name: nixTool, program: "nix-build", version: []string{"--version"}, file: "default.nix", text: nixFile, args: nixArgs, env: nixEnv, result: nixResult},
-		{name: shTool, program: "sh", file: "build.sh", text: shFile, args: []string{"build.sh"}, env: none, once: true},
-		{name: bwrapTool, program: "sh", needs: "bwrap", version: []string{"--version"}, file: "build.sh", text: bwrapFile, args: []string{"build.sh"}, env: none, once: true},
-		{name: snakemakeTool, program: "snakemake", version: []string{"--version"}, file: "Snakefile", text: snakefile, args: []string{"-j2", "--quiet", "all"}, env: none},
-		{name: doitTool, program: "doit", version: []string{"--version"}, file: "dodo.py", text: dodoFile, args: []string{"-n2", "-v0"}, env: none},
-		{name: taskTool, program: "task", version: []string{"--version"}, file: "Taskfile.yml", text: taskfile, args: []string{"-s", "-C2", "all"}, env: none},
+		{name: makeTool, program: "make", version: []string{"--version"}, files: in("Makefile", makefile), args: []string{"-s", "-j2"}, env: none},
+		{name: ninjaTool, program: "ninja", version: []string{"--version"}, files: in("build.ninja", ninjaFile), args: []string{"--quiet", "-j2"}, env: none},
+		{name: tupTool, program: "tup", version: []string{"--version"}, files: in("Tupfile", tupfile), init: `"$0" init`, args: []string{"-j2"}, env: none},
+		{name: nixTool, program: "nix-build", version: []string{"--version"}, files: in("default.nix", nixFile), args: nixArgs, env: nixEnv, result: nixResult},
+		{name: shTool, program: "sh", files: in("build.sh", shFile), args: []string{"build.sh"}, env: none, once: true},
+		{name: bwrapTool, program: "sh", needs: "bwrap", version: []string{"--version"}, files: in("build.sh", bwrapFile), args: []string{"build.sh"}, env: none, once: true},
+		{name: snakemakeTool, program: "snakemake", version: []string{"--version"}, files: in("Snakefile", snakefile), args: []string{"-j2", "--quiet", "all"}, env: none},
+		{name: doitTool, program: "doit", version: []string{"--version"}, files: in("dodo.py", dodoFile), args: []string{"-n2", "-v0"}, env: none},
+		{name: dudTool, program: "sh", needs: "dud", version: []string{"version"}, files: dudFiles, init: "dud init && dud stage add s*.yaml", args: []string{"-c", "dud run && dud commit --copy"}, env: none},
+		{name: taskTool, program: "task", version: []string{"--version"}, files: in("Taskfile.yml", taskfile), args: []string{"-s", "-C2", "all"}, env: none},
 	}
 }
 
@@ -71,6 +72,9 @@ func toolNames() []string {
 	}
 	return append(names, dataToolNames()...)
 }
+
+// plxVersion makes plx print its version.
+var plxVersion = []string{"version"}
 
 func plxEnv(dir string) []string { return []string{"PLX_STORE=" + filepath.Join(dir, "store")} }
 

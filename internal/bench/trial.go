@@ -76,10 +76,7 @@ func (b *bench) installed(programs []string) bool {
 		if _, looked := b.paths[name]; !looked {
 			path, version := find(name, name, []string{"--version"})
 			b.paths[name] = path
-			b.report.Machine.Tools = append(b.report.Machine.Tools, version)
-			if version.Out != "" {
-				b.say("%s is left out: %s", name, version.Out)
-			}
+			b.found(version)
 		}
 		there = there && b.paths[name] != ""
 	}
@@ -89,7 +86,7 @@ func (b *bench) installed(programs []string) bool {
 // plxTrial runs plx in a directory, with the store there.
 func (b *bench) plxTrial(dir string, args ...string) trial {
 	return trial{name: plxTool, cmd: command{
-		args: append([]string{b.paths["plx"]}, args...),
+		args: append([]string{b.paths[plxTool]}, args...),
 		dir:  dir,
 		env:  b.environment(dir, plxEnv(dir)...),
 	}}
