@@ -78,6 +78,7 @@ func (a *app) end(s syscall.Signal, again bool) {
 	a.interrupt(s)
 	if again && s != syscall.SIGHUP || s == syscall.SIGQUIT {
 		a.control.Hurry()
+		a.pauseScreen() // the next one may end plx where it is
 		signal.Reset(ending...)
 	}
 }
@@ -95,6 +96,7 @@ func (a *app) suspend(resumes <-chan os.Signal) {
 	case <-resumes: // an old one
 	default:
 	}
+	defer a.pauseScreen()() // before anything stops: what is typed then is for the shell
 	a.control.Stop()
 	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	select {
@@ -102,6 +104,15 @@ func (a *app) suspend(resumes <-chan os.Signal) {
 	case <-time.After(resumeTime):
 	}
 	a.control.Continue()
+}
+
+// pauseScreen gives the terminal back, if something is drawn on it, until resume
+// is called.
+func (a *app) pauseScreen() (resume func()) {
+	if s := a.screen.Load(); s != nil {
+		return s.Pause()
+	}
+	return func() {}
 }
 
 // hasShell reports whether the parent is in the same session, as a shell is

@@ -129,12 +129,16 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 			return err
 		}
 	}
+	terminal := a.drawable()
 	defer a.endWithReader()()
+	unwatch := p.watch(terminal, c, realize.NewExpectation(s), f.jobs)
 	results, err := z.Realize(ctx, c)
 	if err == nil && f.check != nil {
 		err = check(ctx, z, c, results, f.rounds)
 	}
+	unwatch()
 	p.summary()
+	a.lastWord = p.closing
 	if is[*signalError](err) {
 		a.say("what is done is in the store: the same command goes on from there")
 	}

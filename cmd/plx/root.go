@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"plx/internal/builder"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 // An app is what all commands share: the streams and the global flags.
@@ -27,6 +29,9 @@ type app struct {
 
 	control   *builder.Control     // of the commands that are run
 	interrupt func(syscall.Signal) // ends what is done, as the signal would
+
+	screen   atomic.Pointer[ui.Screen] // what is drawn on the terminal, if anything is
+	lastWord func()                    // tells, after the errors, how it came out
 }
 
 // run runs plx and returns its exit status.
@@ -41,6 +46,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	a.printError(err)
+	if a.lastWord != nil {
+		a.lastWord()
+	}
 	return exitStatus(err)
 }
 
