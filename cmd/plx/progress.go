@@ -32,7 +32,7 @@ func (p *progress) watch(terminal *os.File, c *plan.Closure, x *realize.Expectat
 	if terminal == nil {
 		return func() {}
 	}
-	screen, closeScreen := p.draw(terminal)
+	screen, closeScreen := p.draw(terminal, true)
 	p.live = ui.NewLive(c, jobs, x, screen.HasKeys())
 	screen.Show(p.live)
 	return func() {

@@ -30,12 +30,12 @@ func (a *app) drawable() *os.File {
 	return f
 }
 
-// draw draws on a terminal until close is called. What is told meanwhile stays
-// above what is drawn.
-func (a *app) draw(terminal *os.File) (s *ui.Screen, done func()) {
+// draw draws on a terminal until done is called, and may read keys. What is told
+// meanwhile stays above what is drawn.
+func (a *app) draw(terminal *os.File, keys bool) (s *ui.Screen, done func()) {
 	in, _ := a.stdin.(*os.File)
 	before := a.stderr
-	s = ui.Open(before, terminal, in, isTerminal(in) && !isPipe(a.stdout))
+	s = ui.Open(before, terminal, in, keys && isTerminal(in) && !isPipe(a.stdout))
 	a.stderr = s
 	a.screen.Store(s)
 	return s, func() {
