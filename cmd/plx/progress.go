@@ -23,6 +23,7 @@ type progress struct {
 	failed []realize.Event          // the stages that have failed
 	left   []realize.Event          // those that were skipped for it
 
+	events *ui.Events // nil: nobody wants them
 	live   *ui.Live // nil: nothing is drawn
 	reused []string // stages that no line was written for yet
 }
@@ -56,6 +57,9 @@ func (p *progress) observe(e realize.Event) {
 		p.left = append(p.left, e)
 	case e.Kind == realize.Done && e.Err != nil && !is[*signalError](e.Err):
 		p.failed = append(p.failed, e)
+	}
+	if p.events != nil {
+		p.events.Observe(e)
 	}
 	if p.live != nil {
 		p.live.Observe(e)
