@@ -25,6 +25,7 @@ var mayImport = map[string]struct {
 	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
 	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
 	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
+	"publish": {[]string{"match", "plan", "store"}, "what is laid out was chosen before"},
 	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
 	"ui":      {[]string{"builder", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},
 }

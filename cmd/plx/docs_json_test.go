@@ -108,6 +108,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx pack --json", "pack train -o train.plx"},
 	{"plx pack --json", "unpack --list train.plx"},
 	{"plx pack --json", "unpack train.plx"},
+	{"plx publish --json", "publish train published"},
 	{"plx cat --json", "cat train.m"},
 	{"plx log --json", "log train"},
 	{"plx ls --json", "ls"},

@@ -24,8 +24,8 @@ type progress struct {
 	left   []realize.Event          // those that were skipped for it
 
 	events *ui.Events // nil: nobody wants them
-	live   *ui.Live // nil: nothing is drawn
-	reused []string // stages that no line was written for yet
+	live   *ui.Live   // nil: nothing is drawn
+	reused []string   // stages that no line was written for yet
 }
 
 // watch draws what is under way until done is called.
