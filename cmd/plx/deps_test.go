@@ -27,12 +27,13 @@ var mayImport = map[string]struct {
 	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
 	"publish": {[]string{"match", "plan", "store"}, "what is laid out was chosen before"},
 	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
+	"watch":   {nil, "it knows files, and nothing of what they mean"},
 	"ui":      {[]string{"builder", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},
 }
 
 // dependencies are the modules that packages may import besides the standard
 // library; tests may import testscript and jsonschema, too.
-var dependencies = []string{"github.com/BurntSushi/toml", "github.com/clipperhouse/displaywidth", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
+var dependencies = []string{"github.com/BurntSushi/toml", "github.com/clipperhouse/displaywidth", "github.com/fsnotify/fsnotify", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {
 	dirs, err := filepath.Glob("../../internal/*")

@@ -103,6 +103,7 @@ Start with:  plx init`,
 		a.unpackCmd(),
 		a.verifyCmd(),
 		a.versionCmd(),
+		a.watchCmd(),
 		a.whyCmd(),
 	)
 	checkArgs(cmd)
