@@ -22,6 +22,7 @@ var mayImport = map[string]struct {
 	"fetch":   {nil, "it knows directories, not references: a hash is all that it asks of a file"},
 	"store":   {nil, "identity and format change for no other reason than their own"},
 	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
+	"graph":   {[]string{"plan", "store"}, "it draws what it is told"},
 	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
 	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
 	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},

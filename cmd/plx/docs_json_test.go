@@ -110,6 +110,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx pack --json", "unpack train.plx"},
 	{"plx publish --json", "publish train published"},
 	{"plx cat --json", "cat train.m"},
+	{"plx graph --json", "graph"},
 	{"plx log --json", "log train"},
 	{"plx ls --json", "ls"},
 	{"plx ls FILE --json", "ls stage.toml"},

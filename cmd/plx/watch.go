@@ -44,7 +44,7 @@ What fails is told, and waited for to be mended. ^C ends it.`,
 
 // watch realizes, and again when something changes.
 func (a *app) watch(ctx context.Context, f realizeFlags, args []string) error {
-	r, err := parseRequest(args, f.params)
+	r, err := a.watchable(args, f.params)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,16 @@ func (a *app) watch(ctx context.Context, f realizeFlags, args []string) error {
 			return err
 		}
 	}
+}
+
+// watchable reads the arguments.
+func (a *app) watchable(args, params []string) (request, error) {
+	s, err := a.openStore()
+	if err != nil {
+		return request{}, err
+	}
+	defer s.Close()
+	return parseRequest(s, args, params)
 }
 
 // A sighting is what a look at a stage file gives.

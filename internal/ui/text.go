@@ -68,14 +68,14 @@ type signs struct{ done, reused, failed, dot, cut, rule string }
 
 // newSigns returns those that the terminal can show.
 func newSigns() signs {
-	if hasUTF8() {
+	if HasUTF8() {
 		return signs{"✓", "=", "✗", " · ", "…", "─"}
 	}
 	return signs{"+", "=", "x", ", ", "~", "-"}
 }
 
-// hasUTF8 reports whether the terminal is said to show UTF-8.
-func hasUTF8() bool {
+// HasUTF8 reports whether the terminal is said to show UTF-8.
+func HasUTF8() bool {
 	locale := os.Getenv("LC_ALL")
 	if locale == "" {
 		locale = os.Getenv("LC_CTYPE")
