@@ -34,7 +34,7 @@ var mayImport = map[string]struct {
 
 // dependencies are the modules that packages may import besides the standard
 // library; tests may import testscript and jsonschema, too.
-var dependencies = []string{"github.com/BurntSushi/toml", "github.com/clipperhouse/displaywidth", "github.com/fsnotify/fsnotify", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
+var dependencies = []string{"github.com/BurntSushi/toml", "github.com/clipperhouse/displaywidth", "github.com/fsnotify/fsnotify", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {
 	dirs, err := filepath.Glob("../../internal/*")

@@ -63,14 +63,15 @@ there yet, and keeps every result in a store, named by what it contains and by
 what it was made from. Nothing is computed twice, and nothing is overwritten.
 
 Start with:  plx init`,
+		Example: `  plx init && plx realize         # a stage file to begin with, and its results
+  plx realize stage.toml -p n=3   # make what is missing
+  plx why --alive report          # help on a command: plx why --help`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath())}
-	})
+	cmd.SetFlagErrorFunc(badFlag)
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
@@ -107,6 +108,7 @@ Start with:  plx init`,
 		a.watchCmd(),
 		a.whyCmd(),
 	)
+	group(cmd)
 	checkArgs(cmd)
 	a.addCompletions(cmd)
 	return cmd
