@@ -137,6 +137,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx why RREF --json", "why TRAIN"},
 	{"plx diff A B --json", "diff BEFORE TRAIN"},
 	{"plx diff A B --json", "diff sweep[x=1] sweep[x=2]"},
+	{"plx doctor --json", "doctor"},
 	{"plx gc --json", "gc --dry-run"},
 	{"plx root rm --json", "root rm name"},
 	{"plx version --json", "version"},

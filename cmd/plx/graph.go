@@ -65,7 +65,7 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if c, err = below(c, args); err != nil {
+	if c, err = needed(c, args); err != nil {
 		return err
 	}
 	var g graph.Graph
@@ -83,8 +83,8 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 	return a.printGraph(g, f)
 }
 
-// below returns what the stages depend on, and without any all that there is.
-func below(c *plan.Closure, names []string) (*plan.Closure, error) {
+// needed returns what the stages depend on, and without any all that there is.
+func needed(c *plan.Closure, names []string) (*plan.Closure, error) {
 	var stages []*plan.Stage
 	for _, name := range names {
 		found, err := c.Select(name)
