@@ -75,10 +75,10 @@ func (a *app) interruptible(parent context.Context) (ctx context.Context, stop f
 // end does what a signal says that ends plx. A terminal that is closed may say
 // so twice.
 func (a *app) end(s syscall.Signal, again bool) {
+	a.pauseScreen() // the next signal may end plx where it is, and what is typed now is for the shell
 	a.interrupt(s)
 	if again && s != syscall.SIGHUP || s == syscall.SIGQUIT {
 		a.control.Hurry()
-		a.pauseScreen() // the next one may end plx where it is
 		signal.Reset(ending...)
 	}
 }
