@@ -22,15 +22,19 @@ var mayImport = map[string]struct {
 	"fetch":   {nil, "it knows directories, not references: a hash is all that it asks of a file"},
 	"store":   {nil, "identity and format change for no other reason than their own"},
 	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
+	"graph":   {[]string{"plan", "store"}, "it draws what it is told"},
 	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
 	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
 	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
+	"publish": {[]string{"match", "plan", "store"}, "what is laid out was chosen before"},
 	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
+	"watch":   {nil, "it knows files, and nothing of what they mean"},
+	"ui":      {[]string{"builder", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},
 }
 
 // dependencies are the modules that packages may import besides the standard
 // library; tests may import testscript and jsonschema, too.
-var dependencies = []string{"github.com/BurntSushi/toml", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
+var dependencies = []string{"github.com/BurntSushi/toml", "github.com/clipperhouse/displaywidth", "github.com/fsnotify/fsnotify", "github.com/klauspost/compress", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/ulikunitz/xz", "github.com/zeebo/blake3", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {
 	dirs, err := filepath.Glob("../../internal/*")

@@ -115,8 +115,11 @@ func TestDocsHelp(t *testing.T) {
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
 			t.Errorf("%s: Short %q: want a phrase without a period", name, cmd.Short)
 		}
-		if cmd.Long == "" && cmd.Example == "" {
-			t.Errorf("%s: no Long and no Example", name)
+		if cmd.Long == "" && cmd.HasSubCommands() || cmd.Example == "" && !cmd.HasSubCommands() {
+			t.Errorf("%s: no Example, or with subcommands no Long", name)
+		}
+		if cmd.HasParent() && !cmd.Parent().HasParent() && cmd.GroupID == "" {
+			t.Errorf("%s: it is in none of helpGroups", name)
 		}
 		for line := range strings.Lines(cmd.Long) {
 			if len([]rune(line)) > 82 {

@@ -108,7 +108,9 @@ func (a *app) gc(ctx context.Context, f gcFlags, last bool) error {
 		}
 	}
 	o.Explain = f.dryRun
+	unwatch := a.meter(s)
 	g, err := s.GC(ctx, o)
+	unwatch()
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,9 @@ func (a *app) gc(ctx context.Context, f gcFlags, last bool) error {
 // confirm shows what would go, and asks. Meanwhile others may use the store.
 func (a *app) confirm(ctx context.Context, s *store.Store, o store.GCOptions) (bool, error) {
 	o.DryRun = true
+	unwatch := a.meter(s)
 	g, err := s.GC(ctx, o)
+	unwatch()
 	if err != nil || g.Empty() {
 		return true, err
 	}

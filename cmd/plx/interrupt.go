@@ -75,6 +75,7 @@ func (a *app) interruptible(parent context.Context) (ctx context.Context, stop f
 // end does what a signal says that ends plx. A terminal that is closed may say
 // so twice.
 func (a *app) end(s syscall.Signal, again bool) {
+	a.pauseScreen() // the next signal may end plx where it is, and what is typed now is for the shell
 	a.interrupt(s)
 	if again && s != syscall.SIGHUP || s == syscall.SIGQUIT {
 		a.control.Hurry()
@@ -95,6 +96,7 @@ func (a *app) suspend(resumes <-chan os.Signal) {
 	case <-resumes: // an old one
 	default:
 	}
+	defer a.pauseScreen()() // before anything stops: what is typed then is for the shell
 	a.control.Stop()
 	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	select {
@@ -102,6 +104,15 @@ func (a *app) suspend(resumes <-chan os.Signal) {
 	case <-time.After(resumeTime):
 	}
 	a.control.Continue()
+}
+
+// pauseScreen gives the terminal back, if something is drawn on it, until resume
+// is called.
+func (a *app) pauseScreen() (resume func()) {
+	if s := a.screen.Load(); s != nil {
+		return s.Pause()
+	}
+	return func() {}
 }
 
 // hasShell reports whether the parent is in the same session, as a shell is

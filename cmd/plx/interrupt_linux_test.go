@@ -107,7 +107,8 @@ func onTerminal(t *testing.T, sandbox string, argv ...string) *terminal {
 	t.Cleanup(func() { signal.Stop(hangups) })
 	term.cmd = exec.Command(argv[0], argv[1:]...)
 	term.cmd.Dir = dir
-	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX="+sandbox, "HOME="+dir, "PS1=", "ENV=")
+	term.cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "PLX_STORE="+dir+"/store", "PLX_SANDBOX="+sandbox, "HOME="+dir, "PS1=", "ENV=",
+		"TERM=xterm-256color", "LC_ALL=C.UTF-8", "CI=", "NO_COLOR=")
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := term.cmd.Start(); err != nil {

@@ -15,16 +15,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 
 	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 // result prints lines of a result.
@@ -103,7 +102,7 @@ const candidatesShown = 20
 func (a *app) printBuild(e *realize.BuildError) {
 	a.tell("%v", e)
 	for _, line := range e.Tail {
-		fmt.Fprintf(a.stderr, "  %s\n", printable(line))
+		fmt.Fprintf(a.stderr, "  %s\n", ui.Clean(line))
 	}
 	if len(e.Also) > 0 {
 		a.tell("that was run %d; so failed %s", e.Run, runsText(e.Also))
@@ -137,21 +136,6 @@ const fullDisk = 256 << 10
 func isFull(kept string) bool {
 	var disk unix.Statfs_t
 	return kept != "" && unix.Statfs(kept, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < fullDisk
-}
-
-// colours are the sequences by which a program sets colours on a terminal.
-var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-
-// printable returns a line of a log so that it does nothing to a terminal but
-// show: without colours, and without what a carriage return wrote over.
-func printable(line string) string {
-	line = strings.TrimRight(colours.ReplaceAllString(line, ""), "\r")
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, line[strings.LastIndexByte(line, '\r')+1:])
 }
 
 // runsText names runs by their numbers.
@@ -188,14 +172,4 @@ func count(n int, what string) string {
 }
 
 // size writes a number of bytes for people.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return count(int(n), "byte")
-	}
-	f, i := float64(n)/unit, 0
-	for f >= unit && i < 4 {
-		f, i = f/unit, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", f, "KMGTP"[i])
-}
+func size(n int64) string { return ui.Size(n) }

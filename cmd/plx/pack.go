@@ -83,7 +83,9 @@ func (a *app) pack(ctx context.Context, f packFlags, args []string) error {
 	if f.dryRun {
 		return a.printListing(l, f.json)
 	}
+	unwatch := a.meter(s)
 	n, err := a.writeArchive(ctx, s, l, f.out)
+	unwatch()
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,9 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 		return nil, err
 	}
 	s.RememberFiles(file.RememberedPath())
+	unwatch := a.meter(s)
 	c, err := file.Instantiate(ctx, s, r.targets)
+	unwatch()
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ type realizeFlags struct {
 	link           string
 	json           bool
 	sandbox        string
+	events         string
 }
 
 func (a *app) realizeCmd() *cobra.Command {
@@ -79,6 +80,7 @@ compared.`,
 	flags.BoolVar(&f.frozen, "frozen", false, "use the recorded plan as it is: don't read the stage file")
 	flags.StringArrayVar(&f.args, "arg", nil, "commands see `k=v` as $PLX_ARG_k; it is not part of any hash; may be repeated")
 	flags.StringVarP(&f.link, "link", "o", "", "make `link` a symlink to the result, which is kept for as long as the link is there (several: link-1, link-2, …)")
+	flags.StringVar(&f.events, "events", "", "write what happens to `file`, an event a line, as JSON: docs/events.md")
 	sandboxFlag(cmd, &f.sandbox)
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
@@ -129,13 +131,23 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 			return err
 		}
 	}
+	terminal := a.drawable()
 	defer a.endWithReader()()
 	spareCollections()
+	unwatch := p.watch(terminal, c, realize.NewExpectation(s), f.jobs)
+	unwrite, err := p.writeEvents(f.events, z, c)
+	if err != nil {
+		unwatch()
+		return err
+	}
 	results, err := z.Realize(ctx, c)
 	if err == nil && f.check != nil {
 		err = check(ctx, z, c, results, f.rounds)
 	}
+	unwatch()
+	unwrite(err)
 	p.summary()
+	a.lastWord = p.closing
 	if is[*signalError](err) {
 		a.say("what is done is in the store: the same command goes on from there")
 	}

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"plx/internal/builder"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 // An app is what all commands share: the streams and the global flags.
@@ -27,6 +29,9 @@ type app struct {
 
 	control   *builder.Control     // of the commands that are run
 	interrupt func(syscall.Signal) // ends what is done, as the signal would
+
+	screen   atomic.Pointer[ui.Screen] // what is drawn on the terminal, if anything is
+	lastWord func()                    // tells, after the errors, how it came out
 }
 
 // run runs plx and returns its exit status.
@@ -41,6 +46,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	a.printError(err)
+	if a.lastWord != nil {
+		a.lastWord()
+	}
 	return exitStatus(err)
 }
 
@@ -55,14 +63,15 @@ there yet, and keeps every result in a store, named by what it contains and by
 what it was made from. Nothing is computed twice, and nothing is overwritten.
 
 Start with:  plx init`,
+		Example: `  plx init && plx realize         # a stage file to begin with, and its results
+  plx realize stage.toml -p n=3   # make what is missing
+  plx why --alive report          # help on a command: plx why --help`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath())}
-	})
+	cmd.SetFlagErrorFunc(badFlag)
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
@@ -75,7 +84,9 @@ Start with:  plx init`,
 		a.diffCmd(),
 		a.duCmd(),
 		a.findCmd(),
+		a.doctorCmd(),
 		a.gcCmd(),
+		a.graphCmd(),
 		a.initCmd(),
 		a.instantiateCmd(),
 		a.lensCmd(),
@@ -83,6 +94,7 @@ Start with:  plx init`,
 		a.lsCmd(),
 		a.packCmd(),
 		a.pathCmd(),
+		a.publishCmd(),
 		a.realizeCmd(),
 		a.rmCmd(),
 		a.rootsCmd(),
@@ -94,8 +106,10 @@ Start with:  plx init`,
 		a.unpackCmd(),
 		a.verifyCmd(),
 		a.versionCmd(),
+		a.watchCmd(),
 		a.whyCmd(),
 	)
+	group(cmd)
 	checkArgs(cmd)
 	a.addCompletions(cmd)
 	return cmd

@@ -121,6 +121,8 @@ func (a *app) rootLsCmd() *cobra.Command {
 		Long: `Lists the roots, each with what it leads to: a reference, the link that -o made,
 or the directory of a project's plans. One that leads nowhere any more is marked
 (gone), keeps nothing, and goes with the next plx gc.`,
+		Example: `  plx root ls
+  plx root ls --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.rootLs(asJSON) },
 	}

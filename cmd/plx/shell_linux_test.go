@@ -22,7 +22,7 @@ func onShell(t *testing.T, sandbox string) *terminal {
 	if err := os.WriteFile(term.dir+"/stage.toml", []byte(shellStage), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	term.write(t, "plx shell one > result; echo status-$?\n")
+	term.write(t, "TERM=dumb plx shell one > result; echo status-$?\n")
 	term.write(t, "echo in-$((1 + 1))\n")
 	term.until(t, "the shell is there", term.shows("in-2"))
 	return term

@@ -75,16 +75,25 @@ func (a *app) unpack(ctx context.Context, f unpackFlags, files []string) error {
 	if err := a.hold(ctx, s); err != nil {
 		return err
 	}
-	var l store.Listing
+	l, err := a.unpackAll(ctx, s, files)
+	if err != nil {
+		return err
+	}
+	return a.printUnpacked(s, l, f)
+}
+
+// unpackAll adds what archives hold, and returns what that is.
+func (a *app) unpackAll(ctx context.Context, s *store.Store, files []string) (l store.Listing, err error) {
+	defer a.meter(s)()
 	for _, file := range files {
 		more, err := a.readArchive(ctx, file, s.Unpack)
 		if err != nil {
-			return err
+			return l, err
 		}
 		a.say("unpacked %s", listingText(more))
 		l.Add(more)
 	}
-	return a.printUnpacked(s, l, f)
+	return l, nil
 }
 
 // awaitInput waits for the first byte of stdin.

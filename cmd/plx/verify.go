@@ -63,7 +63,9 @@ func (a *app) verify(ctx context.Context, f verifyFlags, args []string) error {
 		return err
 	}
 	o.Quick, o.Waiting = f.quick, func() { a.say("waiting for plx gc to end") }
+	unwatch := a.meter(s)
 	r, err := s.Verify(ctx, o)
+	unwatch()
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ func (a *app) versionCmd() *cobra.Command {
 		Short: "Print the version",
 		Long: `Prints the version of plx, the platform that it runs on, and the version of Go
 that it was built with.`,
+		Example: `  plx version
+  plx version --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			platform := runtime.GOOS + "/" + runtime.GOARCH

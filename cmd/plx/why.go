@@ -11,6 +11,7 @@ import (
 	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type whyFlags struct {
@@ -263,7 +264,7 @@ func diffLines(diff, indent string) []string {
 	var lines []string
 	for line := range strings.Lines(diff) {
 		if !strings.HasPrefix(line, "--- was") && !strings.HasPrefix(line, "+++ is") {
-			lines = append(lines, indent+printable(strings.TrimSuffix(line, "\n")))
+			lines = append(lines, indent+ui.Clean(strings.TrimSuffix(line, "\n")))
 		}
 	}
 	return lines

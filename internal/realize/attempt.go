@@ -32,11 +32,16 @@ const (
 	longestPause = time.Minute
 )
 
+// begin makes the log, and tells of it.
+func (t *try) begin() (err error) {
+	if t.log, err = t.st.Log(); err == nil {
+		t.g.observe(Event{Kind: Building, Stage: t.stage, Run: t.run, Log: t.st.LogPath()})
+	}
+	return err
+}
+
 // attempts makes a result, however often that takes.
 func (t *try) attempts(ctx context.Context) (r store.Realization, existed bool, err error) {
-	if t.log, err = t.st.Log(); err != nil {
-		return r, false, err
-	}
 	last := t.stage.Retries + 1
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		t.attempt++

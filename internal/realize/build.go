@@ -156,7 +156,6 @@ func (g *graph) run(ctx context.Context, a builder.Action) (builder.Usage, error
 // build is steps 4 to 6 for one run.
 func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (existed bool, err error) {
 	t.recall.Do(t.remember)
-	t.g.observe(Event{Kind: Building, Stage: t.stage, Run: run})
 	at, err := t.g.sites.take(t.g.Store)
 	if err != nil {
 		return false, err
@@ -167,6 +166,9 @@ func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (exis
 		return false, err
 	}
 	try := &try{task: t, st: st, used: at.used, lease: l, run: run, claimed: claimed}
+	if err := try.begin(); err != nil {
+		return false, err
+	}
 	if err := try.carry(ctx); err != nil {
 		return false, err
 	}

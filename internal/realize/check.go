@@ -81,9 +81,11 @@ func (t *task) checkOnce(ctx context.Context, r store.Realization) error {
 		return err
 	}
 	defer st.Abort()
-	e := Event{Kind: Building, Stage: t.stage, Run: t.runOf(r)}
-	t.g.observe(e)
+	e := Event{Stage: t.stage, Run: t.runOf(r)}
 	try := &try{task: t, st: st, lease: l, run: e.Run, against: &r}
+	if err := try.begin(); err != nil {
+		return err
+	}
 	started := time.Now()
 	_, _, err = try.attempts(ctx)
 	e.Elapsed = time.Since(started)

@@ -159,5 +159,6 @@ func (t *task) adopt(ctx context.Context, from store.Realization) error {
 	}
 	t.found = append(t.found, r)
 	t.adopted = append(t.adopted, r.Ref)
+	t.saved += took(from)
 	return nil
 }

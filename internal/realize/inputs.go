@@ -44,7 +44,7 @@ func outputPaths(outputs map[string]store.Output) map[string]string {
 // resolveInput adds an input to the context, to what the command is shown, and
 // to what the action key covers.
 func (t *task) resolveInput(ctx context.Context, e plan.Edge, in store.Input) error {
-	chosen, err := t.g.chosenFor(ctx, e)
+	chosen, err := t.chosenFor(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -76,13 +76,18 @@ func (t *task) addInput(name string, in store.Input, chosen []store.Realization)
 
 // chosenFor returns what was chosen for an input: of a set without a matcher
 // of its own, what each member's chose, in the order of the set.
-func (g *graph) chosenFor(ctx context.Context, e plan.Edge) ([]store.Realization, error) {
+func (t *task) chosenFor(ctx context.Context, e plan.Edge) ([]store.Realization, error) {
 	if e.Match != nil && len(e.From) > 1 {
-		return g.union(ctx, e)
+		c, err := t.g.union(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		t.tellChoice(Choice{Input: e.Name, Matcher: *e.Match, Choice: c})
+		return t.g.found(e, c), nil
 	}
 	var chosen []store.Realization
 	for _, from := range e.From {
-		dep := g.nodes[from.Ref]
+		dep := t.g.nodes[from.Ref]
 		for _, ref := range dep.choices[demandKey(chooser(e, from))].Chosen {
 			chosen = append(chosen, dep.results[ref])
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"plx/internal/builder"
 	"plx/internal/match"
@@ -39,6 +40,7 @@ type Options struct {
 	Resources      map[string]int64            // how much there is of what stages want; cpus and memory without a number are not counted
 	KeepGoing      bool                        // after a failure go on with what doesn't depend on it
 	AssertRealized bool                        // run nothing: what is missing is an error
+	TellChoices    bool                        // observe what each matcher chooses
 	Rebuild        map[store.DRef]bool         // make new runs of these, whatever is there
 	Args           map[string]string           // what commands see as PLX_ARG_…; not part of any key
 	LookupEnv      func(string) (string, bool) // where passenv finds its values
@@ -185,6 +187,7 @@ type task struct {
 	had     map[int]bool        // run numbers given out here
 	built   int                 // commands run to their end here
 	adopted []store.RRef        // results of others made its own here
+	saved   time.Duration       // that it took to make those
 	keeps   atomic.Bool         // a failed build has been kept
 	recall  sync.Once           // guards telling of an earlier failure
 	commits sync.Mutex          // guards found while runs are under way
@@ -324,7 +327,7 @@ func (t *task) find(ctx context.Context, adopt bool) error {
 		}
 	}
 	if t.adopted != nil {
-		t.g.observe(Event{Kind: Adopted, Stage: t.stage, Refs: t.adopted})
+		t.g.observe(Event{Kind: Adopted, Stage: t.stage, Refs: t.adopted, Saved: t.saved})
 	}
 	return nil
 }
@@ -505,40 +508,4 @@ func (t *task) maxRuns(lacking int) int {
 		return t.stage.MaxRuns
 	}
 	return max(3*lacking, t.runs())
-}
-
-// exhausted is for a command that gives the same each time.
-func (t *task) exhausted(m match.Matcher, c match.Choice) error {
-	e := t.unsatisfied(m, c, "building again made nothing new")
-	e.Repeats = true
-	return e
-}
-
-func (t *task) unsatisfied(m match.Matcher, c match.Choice, why string) *MatchError {
-	return &MatchError{
-		Stage: t.stage.Name, Ref: t.stage.Ref, Matcher: m, Found: len(t.found),
-		Built: t.built, Choice: c, Err: errors.New(why),
-	}
-}
-
-// report says what was chosen, and takes note that it is used.
-func (t *task) report() error {
-	for ref := range t.results {
-		if err := t.g.Store.Touch(ref); err != nil {
-			return err
-		}
-	}
-	if t.built > 0 || t.adopted != nil {
-		return nil // each has been reported
-	}
-	var chosen []store.RRef
-	for _, m := range t.demands {
-		for _, ref := range t.choices[demandKey(m)].Chosen {
-			if !slices.Contains(chosen, ref) {
-				chosen = append(chosen, ref)
-			}
-		}
-	}
-	t.g.observe(Event{Kind: Reused, Stage: t.stage, Refs: chosen})
-	return nil
 }

@@ -75,6 +75,7 @@ func (g *graph) work(ctx context.Context, w *walk, keepGoing bool, visit func(co
 		err := ctx.Err()
 		if err == nil {
 			err = visit(ctx, n)
+			g.observe(Event{Kind: Done, Stage: n.stage, Err: err})
 		}
 		skipped := w.done(n, err, keepGoing && ctx.Err() == nil)
 		for _, s := range skipped {

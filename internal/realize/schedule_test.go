@@ -81,7 +81,11 @@ func TestWalkGoesOnWithWhatCan(t *testing.T) {
 			below(n, lost)
 		}
 		skipped := make(map[string]int)
-		g.Observe = func(e Event) { skipped[e.Stage.Name]++ }
+		g.Observe = func(e Event) {
+			if e.Kind == Skipped {
+				skipped[e.Stage.Name]++
+			}
+		}
 		var mu sync.Mutex
 		visited := make(map[*node]bool)
 		err := g.walk(t.Context(), 3, true, func(_ context.Context, n *node) error {

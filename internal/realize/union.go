@@ -13,40 +13,43 @@ import (
 // union is steps 3 to 7 for an input's matcher over a set: it chooses among the
 // realizations of all members together. What it lacks is made in rounds of all
 // members. Each member has what its own matcher wants by now.
-func (g *graph) union(ctx context.Context, e plan.Edge) ([]store.Realization, error) {
-	members := make([]*node, len(e.From))
-	for i, from := range e.From {
-		members[i] = g.nodes[from.Ref]
-	}
+func (g *graph) union(ctx context.Context, e plan.Edge) (match.Choice, error) {
+	members := g.members(e)
 	c, err := g.chooseOf(ctx, e, members)
 	for most := 3 * c.Lacking; err == nil && c.Lacking > 0; most-- {
 		if g.AssertRealized || most == 0 {
-			return nil, g.unmet(e, members, c, "no more may be built for it")
+			return c, g.unmet(e, members, c, "no more may be built for it")
 		}
 		fresh, failed := g.moreOf(ctx, members, e.Match.Deterministic())
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return c, context.Cause(ctx)
 		}
 		if c, err = g.chooseOf(ctx, e, members); err != nil || c.Lacking == 0 {
 			break
 		}
 		if failed != nil {
-			return nil, failed
+			return c, failed
 		}
 		if fresh == 0 {
-			return nil, g.unmet(e, members, c, "building again made nothing new")
+			return c, g.unmet(e, members, c, "building again made nothing new")
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return found(members, c), nil
+	return c, err
 }
 
-// found returns the realizations that were chosen.
-func found(members []*node, c match.Choice) []store.Realization {
+// members returns the members of a set that an input draws on.
+func (g *graph) members(e plan.Edge) []*node {
+	members := make([]*node, len(e.From))
+	for i, from := range e.From {
+		members[i] = g.nodes[from.Ref]
+	}
+	return members
+}
+
+// found returns the realizations that were chosen of a set.
+func (g *graph) found(e plan.Edge, c match.Choice) []store.Realization {
 	byRef := make(map[store.RRef]store.Realization)
-	for _, n := range members {
+	for _, n := range g.members(e) {
 		n.more.Lock()
 		for _, r := range n.task.found {
 			byRef[r.Ref] = r

@@ -74,9 +74,11 @@ func (s *Store) readGraph(ctx context.Context) (*graph, error) {
 		return nil, err
 	}
 	read := make([]shelf, len(g.drefs))
+	t := s.tally("look for garbage", int64(len(read)), false)
 	inParallel(len(read), func(i int) {
 		if ctx.Err() == nil {
 			read[i] = s.readShelf(g.drefs[i])
+			t.add(1)
 		}
 	})
 	if ctx.Err() != nil {

@@ -247,10 +247,10 @@ func (in *intake) hash(src io.Reader, dst rawFile, sum bool) (d Digest, hex256 s
 		to = dst
 	}
 	if !sum {
-		f, err := h.copy(in.ctx, to, src)
+		f, err := h.copy(in.ctx, to, in.store.takenIn().reader(src))
 		return f.digest, "", f.bytes, err
 	}
 	h256 := sha256.New()
-	f, err := h.copy(in.ctx, io.MultiWriter(h256, to), src)
+	f, err := h.copy(in.ctx, io.MultiWriter(h256, to), in.store.takenIn().reader(src))
 	return f.digest, hex.EncodeToString(h256.Sum(nil)), f.bytes, err
 }

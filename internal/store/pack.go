@@ -39,7 +39,7 @@ func (s *Store) pack(ctx context.Context, w io.Writer, l Listing) error {
 	if err != nil {
 		return err
 	}
-	p := &packer{ctx: ctx, store: s, tar: tar.NewWriter(z)}
+	p := &packer{ctx: ctx, store: s, tar: tar.NewWriter(z), packed: s.tally("pack", l.Bytes(), true)}
 	data, err := l.text()
 	if err != nil {
 		return err
@@ -61,6 +61,8 @@ type packer struct {
 	store *Store
 	tar   *tar.Writer
 	hash  hasher
+
+	packed *tally
 }
 
 func (p *packer) object(o object) error {
@@ -182,7 +184,7 @@ func (p *packer) file(h *tar.Header, path string, want packedFile) error {
 	if err := p.tar.WriteHeader(h); err != nil {
 		return err
 	}
-	have, err := p.hash.copy(p.ctx, p.tar, io.LimitReader(f, want.bytes))
+	have, err := p.hash.copy(p.ctx, p.tar, p.packed.reader(io.LimitReader(f, want.bytes)))
 	if err == nil && have != want {
 		err = &DamageError{path, errors.New("its content is not what the manifest says")}
 	}

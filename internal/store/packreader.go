@@ -23,6 +23,8 @@ type packReader struct {
 	tar    *tar.Reader
 	hash   hasher
 	listed Listing
+
+	unpacked *tally
 }
 
 // A countingReader counts what was read.
@@ -166,7 +168,7 @@ func (p *packReader) file(h *tar.Header, want Digest, w io.Writer) error {
 	if err := p.next(h); err != nil {
 		return err
 	}
-	src := &failing{r: p.tar}
+	src := &failing{r: p.unpacked.reader(p.tar)}
 	have, err := p.hash.copy(p.ctx, w, src)
 	switch {
 	case src.err != nil:

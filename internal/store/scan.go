@@ -341,12 +341,16 @@ func removeAll(dir string) error {
 
 // removeMany is removeAll, with as much at once as there are processors. What
 // can't be removed quickly is tried again.
-func removeMany(dir string) error {
+func removeMany(dir string, begin func(doing string, total int64, bytes bool) *tally) error {
 	names, err := dirNames(dir)
 	if err != nil {
 		return err
 	}
-	inParallel(len(names), func(i int) { removeQuickly(dir + "/" + names[i]) })
+	t := begin("remove", int64(len(names)), false)
+	inParallel(len(names), func(i int) {
+		removeQuickly(dir + "/" + names[i])
+		t.add(1)
+	})
 	return removeAll(dir)
 }
 

@@ -60,6 +60,13 @@ type Store struct {
 	// of; empty for one that is part of none.
 	Within string
 
+	// Progress, if it is set, is told how far what takes long is: often, and by
+	// several goroutines at once.
+	Progress func(Progress)
+
+	taken     *tally // what is read of sources
+	takenOnce sync.Once
+
 	mu     sync.Mutex
 	work   *os.File // this process's directory in tmp, locked
 	serial int      // of names in work
@@ -98,7 +105,7 @@ func (s *Store) Close() error {
 	if s.work == nil {
 		return err
 	}
-	err = errors.Join(err, removeMany(s.work.Name()), s.work.Close())
+	err = errors.Join(err, removeMany(s.work.Name(), s.tally), s.work.Close())
 	s.work = nil
 	return err
 }

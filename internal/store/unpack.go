@@ -48,6 +48,7 @@ func (s *Store) Unpack(ctx context.Context, r io.Reader) (Listing, error) {
 }
 
 func (s *Store) unpack(p *packReader) error {
+	p.unpacked = s.tally("unpack", p.listed.Bytes(), true)
 	u := &unpacker{
 		packReader: p, store: s, needed: make(map[string]bool), trees: make(map[Hash]packedTree),
 		drvs: make(map[DRef]Derivation), extras: make(map[RRef]extras),

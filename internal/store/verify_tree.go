@@ -17,7 +17,11 @@ import (
 // allTrees looks at the trees that are wanted.
 func (v *verifier) allTrees() {
 	trees := slices.SortedFunc(maps.Keys(v.wanted.trees), Hash.Compare)
-	v.each(len(trees), func(i int) { v.tree(trees[i], v.wanted.trees[trees[i]]) })
+	t := v.store.tally("verify", int64(len(trees)), false)
+	v.each(len(trees), func(i int) {
+		v.tree(trees[i], v.wanted.trees[trees[i]])
+		t.add(1)
+	})
 }
 
 // tree looks at one tree and at its manifest.

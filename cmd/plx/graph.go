@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"plx/internal/graph"
+	"plx/internal/plan"
+	"plx/internal/realize"
+	"plx/internal/store"
+	"plx/internal/ui"
+)
+
+type graphFlags struct{ dot, mermaid, ascii, unfold, realizations, json bool }
+
+func (a *app) graphCmd() *cobra.Command {
+	var f graphFlags
+	cmd := &cobra.Command{
+		Use:   "graph [flags] [STAGE…]",
+		Short: "Draw what depends on what",
+		Long: `Draws the stages of the current plan, or those that the named ones depend on,
+with what there is of each: done; to build; open, which depends on what is to be
+built; or failed. A line leads down from each stage to those that depend on it.
+The points of a sweep are one, with their number. A graph that would need too
+many lines beside each other is written as a list.
+
+With --realizations the realizations are drawn that matchers have chosen, with
+what they were built from.`,
+		Example: `  plx graph
+  plx graph report --unfold
+  plx graph --dot | dot -Tsvg > graph.svg
+  plx graph --mermaid >> README.md`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.graph(cmd.Context(), f, args) },
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.dot, "dot", false, "write it for Graphviz")
+	flags.BoolVar(&f.mermaid, "mermaid", false, "write it for Mermaid")
+	flags.BoolVar(&f.ascii, "ascii", false, "draw it in ASCII")
+	flags.BoolVar(&f.unfold, "unfold", false, "draw each point of a sweep")
+	flags.BoolVar(&f.realizations, "realizations", false, "draw realizations, not stages")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
+	forms := 0
+	for _, is := range []bool{f.dot, f.mermaid, f.ascii, f.json} {
+		if is {
+			forms++
+		}
+	}
+	if forms > 1 {
+		return &usageError{"of --dot, --mermaid, --ascii and --json one can be given"}
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c, err := currentPlan(s)
+	if err != nil {
+		return err
+	}
+	if c, err = needed(c, args); err != nil {
+		return err
+	}
+	var g graph.Graph
+	if f.realizations {
+		var refs []store.RRef
+		if refs, err = a.chosenOf(ctx, s, c, c.Targets()); err == nil {
+			g, err = graph.Realizations(s, refs, c)
+		}
+	} else {
+		g, err = a.stageGraph(ctx, s, c, f.unfold)
+	}
+	if err != nil {
+		return err
+	}
+	return a.printGraph(g, f)
+}
+
+// needed returns what the stages depend on, and without any all that there is.
+func needed(c *plan.Closure, names []string) (*plan.Closure, error) {
+	var stages []*plan.Stage
+	for _, name := range names {
+		found, err := c.Select(name)
+		if err != nil {
+			return nil, notPlanned(err)
+		}
+		stages = append(stages, found...)
+	}
+	if stages == nil {
+		return c, nil
+	}
+	return c.Below(stages...), nil
+}
+
+// stageGraph returns the graph of stages, with what there is of each.
+func (a *app) stageGraph(ctx context.Context, s *store.Store, c *plan.Closure, unfold bool) (graph.Graph, error) {
+	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
+	forecasts, err := z.DryRun(ctx, c, s.Preview())
+	if err != nil {
+		return graph.Graph{}, err
+	}
+	verdicts := make(map[store.DRef]realize.Verdict, len(forecasts))
+	for _, f := range forecasts {
+		verdicts[f.Stage.Ref] = f.Verdict
+	}
+	return graph.Stages(c, func(stage *plan.Stage) graph.Status {
+		switch verdicts[stage.Ref] {
+		case realize.MayBuild:
+			return graph.Open
+		case realize.WillBuild:
+			if _, err := os.Stat(s.FailedLogPath(stage.Ref)); !errors.Is(err, fs.ErrNotExist) {
+				return graph.Failed
+			}
+			return graph.Missing
+		}
+		return graph.Done
+	}, unfold), nil
+}
+
+type nodeJSON struct {
+	Name    string         `json:"name"`
+	Points  int            `json:"points"`
+	Status  string         `json:"status"`
+	Count   map[string]int `json:"count"`
+	Depends []string       `json:"depends"`
+}
+
+func (a *app) printGraph(g graph.Graph, f graphFlags) error {
+	switch {
+	case f.dot:
+		return a.result(g.DOT()...)
+	case f.mermaid:
+		return a.result(g.Mermaid()...)
+	case f.ascii || !f.json && !ui.HasUTF8():
+		return a.result(g.Text(graph.ASCII())...)
+	case !f.json:
+		return a.result(g.Text(graph.Unicode())...)
+	}
+	docs := []nodeJSON{}
+	for _, n := range g.Nodes {
+		doc := nodeJSON{n.Name, n.Points, string(n.Status()), make(map[string]int), []string{}}
+		for status, count := range n.Count {
+			doc.Count[string(status)] = count
+		}
+		for _, dep := range n.Deps {
+			doc.Depends = append(doc.Depends, g.Nodes[dep].Name)
+		}
+		docs = append(docs, doc)
+	}
+	return a.resultJSON(map[string]any{"nodes": docs})
+}

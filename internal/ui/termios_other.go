@@ -1,0 +1,11 @@
+//go:build !linux
+
+package ui
+
+import "golang.org/x/sys/unix"
+
+// The requests for the mode of a terminal.
+const (
+	getTermios = unix.TIOCGETA
+	setTermios = unix.TIOCSETA
+)
