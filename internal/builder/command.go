@@ -67,13 +67,12 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	}
 	c.cgroup = group.fd()
 	u := Usage{Started: time.Now(), Sandbox: b.walls.String(), Over: b.walls.namespaces || !b.walls.landlock}
-	p, err := b.start(c)
+	p, remove, err := b.Control.start(func() (*process, error) { return b.start(c) })
 	runtime.KeepAlive(b)
 	if err != nil {
 		group.leave()
 		return Usage{}, err
 	}
-	remove := b.Control.add(p)
 	early := b.supervise(ctx, p)
 	err = p.sweep()
 	remove()

@@ -11,34 +11,42 @@ import (
 // ending. Commands that are run with the same Control are under it together. A
 // nil Control does nothing. The zero Control is ready for use.
 type Control struct {
-	mu      sync.Mutex
-	running []*process
-	since   time.Time     // when they were stopped; zero: they are not
-	stopped time.Duration // how long they were, before that
-	hurry   chan struct{} // closed by Hurry
+	mu       sync.Mutex
+	running  []*process
+	starting int           // so many are being started
+	since    time.Time     // when they were stopped; zero: they are not
+	resumed  chan struct{} // closed by Continue after that
+	stopped  time.Duration // how long they were, before that
+	hurry    chan struct{} // closed by Hurry
 }
 
-// Stop stops all commands, as ^Z does. Those that are started later are
-// stopped as well. Limits of time don't run on.
+// longestStart is how long Stop waits for commands that are being started.
+const longestStart = time.Second
+
+// Stop stops all commands, as ^Z does. None is started until they go on. Limits
+// of time don't run on.
 //
 // It looks for processes several times: one that is about to run another
 // program, or to start a process, can be missed.
 func (c *Control) Stop() {
-	for nap := time.Millisecond; nap < longestNap; nap *= 2 {
-		c.stop()
+	starting := true
+	for nap := time.Millisecond; nap < longestNap || starting && nap < longestStart; nap *= 2 {
+		starting = c.stop()
 		time.Sleep(nap)
 	}
 }
 
-func (c *Control) stop() {
+// stop reports whether some are being started still.
+func (c *Control) stop() (starting bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.since.IsZero() {
-		c.since = time.Now()
+		c.since, c.resumed = time.Now(), make(chan struct{})
 	}
 	for _, p := range c.running {
 		p.signal(syscall.SIGSTOP)
 	}
+	return c.starting > 0
 }
 
 // Continue lets all commands go on that [Control.Stop] has stopped.
@@ -50,6 +58,7 @@ func (c *Control) Continue() {
 	}
 	c.stopped += time.Since(c.since)
 	c.since = time.Time{}
+	close(c.resumed)
 	for _, p := range c.running {
 		p.signal(syscall.SIGCONT)
 	}
@@ -94,20 +103,42 @@ func (c *Control) stoodStill() time.Duration {
 	return c.stopped + time.Since(c.since)
 }
 
-// add puts the process under control, until remove is called.
-func (c *Control) add(p *process) (remove func()) {
+// start starts a command, which is under control until remove is called. While
+// commands are stopped it waits: one that was started unseen would not be.
+func (c *Control) start(start func() (*process, error)) (p *process, remove func(), err error) {
 	if c == nil {
-		return func() {}
+		p, err = start()
+		return p, func() {}, err
 	}
+	c.enter()
+	p, err = start()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.starting--
+	if err != nil {
+		return nil, nil, err
+	}
 	c.running = append(c.running, p)
 	if !c.since.IsZero() {
 		p.signal(syscall.SIGSTOP)
 	}
-	return func() {
+	return p, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.running = slices.DeleteFunc(c.running, func(other *process) bool { return other == p })
+	}, nil
+}
+
+// enter waits until commands are not stopped, and takes note that one is being
+// started.
+func (c *Control) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.since.IsZero() {
+		resumed := c.resumed
+		c.mu.Unlock()
+		<-resumed
+		c.mu.Lock()
 	}
+	c.starting++
 }

@@ -54,6 +54,44 @@ func allIn(t *testing.T, a Action, states string) bool {
 	return true
 }
 
+// Stop waits for a command that is being started, to stop it too, and none is
+// started while commands are stopped.
+func TestControlStopsStarts(t *testing.T) {
+	c := new(Control)
+	begun, goOn, stopped := make(chan bool), make(chan bool), make(chan bool)
+	none := errors.New("none")
+	go c.start(func() (*process, error) {
+		close(begun)
+		<-goOn
+		return nil, none
+	})
+	<-begun
+	go func() {
+		c.Stop()
+		close(stopped)
+	}()
+	await(t, func() bool { return c.stoodStill() > 2*longestNap })
+	select {
+	case <-stopped:
+		t.Error("Stop has not waited for the start")
+	default:
+	}
+	close(goOn)
+	<-stopped
+	later := make(chan bool)
+	go c.start(func() (*process, error) {
+		close(later)
+		return nil, none
+	})
+	select {
+	case <-later:
+		t.Error("a command is started while commands are stopped")
+	case <-time.After(20 * time.Millisecond):
+	}
+	c.Continue()
+	<-later
+}
+
 // Stop stops all processes, those that have left the group too, and time
 // stands still for them.
 func TestControlStops(t *testing.T) {
@@ -92,34 +130,6 @@ func TestControlStopsTime(t *testing.T) {
 	}
 	a.Control.Continue()
 	await(t, func() bool { return w.look() != nil })
-}
-
-// A command that is started while the others are stopped is stopped as well.
-func TestControlStopsTheNew(t *testing.T) {
-	a := newAction(t, `while ! [ -e "$TMPDIR/go" ]; do sleep 0.01; done`)
-	a.Control = new(Control)
-	a.Control.Stop()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := Run(t.Context(), a)
-		ended <- err
-	}()
-	await(t, func() bool {
-		a.Control.mu.Lock()
-		defer a.Control.mu.Unlock()
-		if len(a.Control.running) == 0 {
-			return false
-		}
-		st, ok := readStat(a.Control.running[0].pid)
-		return ok && strings.ContainsRune("TD", rune(st.state))
-	})
-	if err := os.WriteFile(a.Dir+"/tmp/go", nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	a.Control.Continue()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }
 
 // Hurry doesn't wait for the end of the grace, which has begun or not.
