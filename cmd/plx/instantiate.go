@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,12 @@ func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string
 		return err
 	}
 	defer s.Close()
+	if !f.json {
+		if answer := a.recall(s, args, f.params, false); answer != nil {
+			_, err := fmt.Fprint(a.stdout, answer.Refs)
+			return err
+		}
+	}
 	r, err := parseRequest(s, args, f.params)
 	if err != nil {
 		return err
@@ -55,6 +62,9 @@ func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string
 	c, err := a.closure(ctx, s, r)
 	if err != nil {
 		return err
+	}
+	if !f.json { // else there may be an answer that has results, too
+		a.keep(s, c.Answer(), a.watch.Basis(nil, c.Sources(), nil))
 	}
 	if f.json {
 		return a.resultJSON(planJSON{stageJSONs(c.Targets()), stageJSONs(c.Stages())})

@@ -41,6 +41,15 @@ func isFile(arg string) bool {
 // parseRequest reads [FILE] [STAGE…|DREF…]. What is not said is taken from
 // the newest plan that was recorded in this directory.
 func parseRequest(s *store.Store, args, params []string) (request, error) {
+	r, err := splitRequest(s, args, params)
+	if err == nil && r.file == "" && len(r.drefs) == 0 {
+		err = r.complete()
+	}
+	return r, err
+}
+
+// splitRequest reads what is said.
+func splitRequest(s *store.Store, args, params []string) (request, error) {
 	var r request
 	for i, arg := range args {
 		switch {
@@ -62,14 +71,10 @@ func parseRequest(s *store.Store, args, params []string) (request, error) {
 		return r, &usageError{"references stand for themselves: give no stage file, stage or parameter with them"}
 	}
 	given, err := parseParams(params)
-	if err != nil || len(r.drefs) > 0 {
-		return r, err
+	if len(r.drefs) == 0 {
+		r.params = given
 	}
-	r.params = given
-	if r.file == "" {
-		return r, r.complete()
-	}
-	return r, nil
+	return r, err
 }
 
 // complete takes what is not said from the newest plan in this directory.
@@ -126,6 +131,8 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err := a.hold(ctx, s); err != nil {
 		return nil, err
 	}
+	a.watch = s.Watch()
+	s.Witness(file.Evidence())
 	s.RememberFiles(file.RememberedPath())
 	unwatch := a.meter(s)
 	c, err := file.Instantiate(ctx, s, r.targets)

@@ -110,6 +110,14 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if f.dryRun {
 		return a.dryRun(ctx, s, f, args)
 	}
+	if _, err := parseResources(f.resources, f.jobs); err != nil {
+		return err
+	}
+	if f.answers() && !a.verbose {
+		if answer := a.recall(s, args, f.params, true); answer != nil {
+			return a.printRecalled(s, answer, f.json)
+		}
+	}
 	c, err := a.requested(ctx, s, f, args, a.closure)
 	if err != nil {
 		return err
@@ -126,6 +134,8 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		return err
 	}
 	z.Run = a.runner(box, c)
+	var grounds *realize.Grounds
+	z.Rest = func(gs *realize.Grounds) { grounds = gs }
 	if !s.ReadOnly() {
 		if z.Bin, box.Program, err = binDir(s); err != nil {
 			return err
@@ -156,6 +166,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	if err := s.Sync(); err != nil { // whoever reads what is printed may rely on it
 		return err
+	}
+	if f.answers() && !f.assertRealized {
+		a.keepRealized(s, c, a.watch, grounds, results)
 	}
 	return a.printResults(s, results, f)
 }
@@ -202,6 +215,7 @@ func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs ma
 			Args:           pairs,
 			LookupEnv:      os.LookupEnv,
 			Origin:         origin(),
+			Evidence:       c.Evidence(),
 		},
 	}, nil
 }

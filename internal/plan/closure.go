@@ -45,6 +45,9 @@ type Closure struct {
 	groups  map[string][]string // the names of the stages in each group
 	origin  origin
 	sources []*source // the files that it was made from
+
+	evidence *store.Evidence // what was seen on the way; nil: it comes from no stage file
+	recorded []byte          // the plan, once it is recorded
 }
 
 // Stages returns all stages, each after what it depends on. The order is the
@@ -61,6 +64,9 @@ func (c *Closure) Refs() iter.Seq[store.DRef] {
 		}
 	}
 }
+
+// Evidence returns what was seen on the way; nil, if that was no stage file.
+func (c *Closure) Evidence() *store.Evidence { return c.evidence }
 
 // Derivations returns the derivations of all stages.
 func (c *Closure) Derivations() iter.Seq2[store.DRef, store.Derivation] {

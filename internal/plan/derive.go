@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"plx/internal/match"
@@ -34,8 +33,9 @@ func (f *File) Instantiate(ctx context.Context, src Sources, targets []string) (
 	if err != nil {
 		return nil, err
 	}
-	d := deriver{ctx: ctx, src: src, trees: make(map[*sources]store.Hash), made: make(map[*stage]*Stage), c: newClosure()}
+	d := deriver{ctx: ctx, src: src, see: f.evidence, trees: make(map[*sources]store.Hash), made: make(map[*stage]*Stage), c: newClosure()}
 	d.c.origin = origin{file: f.abs, params: f.params, targets: targets}
+	d.c.evidence = f.evidence
 	d.c.groups, d.c.sources = f.groups(), slices.Collect(maps.Values(f.load.sources))
 	for _, s := range wanted {
 		made, err := d.visit(s)
@@ -121,6 +121,7 @@ type deriver struct {
 	problems
 	ctx   context.Context
 	src   Sources
+	see   *store.Evidence
 	trees map[*sources]store.Hash
 	made  map[*stage]*Stage
 	c     *Closure
@@ -261,7 +262,7 @@ func (d *deriver) tree(s *stage) (store.Hash, error) {
 
 func (d *deriver) importTree(im imported) (store.Hash, error) {
 	if im.filename == "" {
-		dir, err := filepath.EvalSymlinks(im.path)
+		dir, err := d.see.RealPath(im.path)
 		if err != nil {
 			return store.Hash{}, err
 		}

@@ -16,9 +16,10 @@ package plan
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"plx/internal/store"
 )
 
 // Options is what a stage file is read with.
@@ -41,7 +42,11 @@ type File struct {
 	families []*family         // what they define, in their order
 	stages   []*stage
 	load     *loader
+	evidence *store.Evidence // what was seen
 }
+
+// Evidence returns what was seen on the way so far.
+func (f *File) Evidence() *store.Evidence { return f.evidence }
 
 // A Summary is what a list of stages shows of one.
 type Summary struct {
@@ -54,15 +59,15 @@ type Summary struct {
 // contents of other files. It touches no store. The error is [Errors], or what
 // reading the file gave.
 func Load(path string, opts Options) (*File, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("stage file %s: %w", path, plainPathError(err))
-	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("stage file %s: %v", path, err)
 	}
-	f := &File{path: path, abs: abs, params: opts.Params}
+	f := &File{path: path, abs: abs, params: opts.Params, evidence: store.NewEvidence()}
+	data, err := f.evidence.ReadFile(abs)
+	if err != nil {
+		return nil, fmt.Errorf("stage file %s: %w", path, plainPathError(err))
+	}
 	if err := f.read(string(data), opts); err != nil {
 		return nil, err
 	}
@@ -79,7 +84,7 @@ func (f *File) read(text string, opts Options) error {
 		return err
 	}
 	src.abs = f.abs
-	real, err := filepath.EvalSymlinks(f.abs)
+	real, err := f.evidence.RealPath(f.abs)
 	if err != nil {
 		real = f.abs
 	}

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"plx/internal/store"
 )
 
 // A glob is a pattern for paths, taken apart at its slashes. The part "**"
@@ -95,6 +96,7 @@ func (g glob) done(places []int) (bool, []int) {
 // file ask, a directory is listed once.
 type disk struct {
 	dir     string // of the stage file, absolute
+	see     *store.Evidence
 	lists   map[string]listing
 	looks   map[string]look
 	matches map[string]matches
@@ -103,7 +105,7 @@ type disk struct {
 
 // newDisk returns a disk for the stage file in dir, which is absolute.
 func newDisk(dir string) *disk {
-	return &disk{dir, make(map[string]listing), make(map[string]look), make(map[string]matches), make(map[string]*sources)}
+	return &disk{dir, nil, make(map[string]listing), make(map[string]look), make(map[string]matches), make(map[string]*sources)}
 }
 
 type listing struct {
@@ -138,7 +140,7 @@ func (d *disk) abs(p string) string {
 func (d *disk) list(dir string) ([]fs.DirEntry, error) {
 	l, ok := d.lists[dir]
 	if !ok {
-		l.entries, l.err = os.ReadDir(dir)
+		l.entries, l.err = d.see.ReadDir(dir)
 		if isStore(l.entries) {
 			l.entries = nil
 		}
@@ -161,7 +163,7 @@ func (d *disk) stat(p string) look {
 	if ok {
 		return l
 	}
-	info, err := os.Stat(p)
+	info, err := d.see.Stat(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		l.err = errors.New("no such file or directory")
@@ -246,6 +248,9 @@ func (d *disk) walk(g glob, dir, at string, places []int, paths []string) ([]str
 	entries, err := d.list(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %v", dir, plainPathError(err))
+	}
+	if len(g.step(places, recordDir, false)) > 0 {
+		d.see.Spoil() // it matches what plx itself may write
 	}
 	for _, e := range entries {
 		link := e.Type()&fs.ModeSymlink != 0

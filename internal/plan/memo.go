@@ -192,13 +192,26 @@ func (r *memoReader) take(n int) string {
 
 // count reads a length, which is at most that of what follows.
 func (r *memoReader) count() int {
-	n, size := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	if size <= 0 || n > uint64(len(r.rest)) {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, ""
 		return 0
 	}
-	r.rest = r.rest[size:]
 	return int(n)
+}
+
+func (r *memoReader) uvarint() uint64 { return varint(r, binary.Uvarint) }
+func (r *memoReader) varint() int64   { return varint(r, binary.Varint) }
+
+// varint reads a number of variable length.
+func varint[T any](r *memoReader, decode func([]byte) (T, int)) T {
+	n, size := decode([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	if size <= 0 {
+		r.bad, r.rest = true, ""
+		return *new(T)
+	}
+	r.rest = r.rest[size:]
+	return n
 }
 
 func (r *memoReader) text() string { return r.take(r.count()) }
@@ -220,10 +233,7 @@ func (r *memoReader) value() any {
 	case "f":
 		return false
 	case "i":
-		v, size := binary.Varint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-		r.bad = r.bad || size <= 0
-		r.take(max(size, 0))
-		return v
+		return r.varint()
 	case "d":
 		bits := r.take(8)
 		if r.bad {
@@ -255,10 +265,9 @@ func (r *memoReader) value() any {
 
 func (r *memoReader) time() any {
 	name := r.text()
-	offset, size := binary.Varint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	r.take(max(size, 0))
+	offset := r.varint()
 	t, err := time.ParseInLocation(memoTime, r.text(), time.FixedZone(name, int(offset)))
-	r.bad = r.bad || size <= 0 || err != nil
+	r.bad = r.bad || err != nil
 	return t
 }
 

@@ -2,8 +2,8 @@ package plan
 
 // This file keeps plans beside stage files. The rules are:
 //
-//   - .plx/ ignores itself for git, and holds nothing but plans, memos, and what
-//     is remembered of source files: a cache, which a store writes.
+//   - .plx/ ignores itself for git, and holds nothing but plans, memos, answers,
+//     and what is remembered of source files: a cache, which a store writes.
 //
 //   - There is one plan per stage file, targets and params, named by their
 //     hash. Its time is when it was last recorded; one that says the same is
@@ -62,6 +62,12 @@ func (f *File) RememberedPath() string {
 
 // path returns where the plan is.
 func (o origin) path() (string, error) {
+	hash, err := o.hash()
+	return filepath.Join(o.dir(), recordPrefix+hash+recordSuffix), err
+}
+
+// hash returns what the plan is named by.
+func (o origin) hash() (string, error) {
 	params := make(map[string]any, len(o.params))
 	for name, text := range o.params {
 		params[name] = text
@@ -74,7 +80,7 @@ func (o origin) path() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(o.dir(), recordPrefix+store.HashOf(data).String()+recordSuffix), nil
+	return store.HashOf(data).String(), nil
 }
 
 // recordFile is the content of a plan.
@@ -125,6 +131,7 @@ func (c *Closure) record(path string) error {
 	if err != nil {
 		return err
 	}
+	c.recorded = data
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		now := time.Now()
 		return errors.Join(os.Chtimes(path, now, now), keepMemos(filepath.Dir(path), c.sources))
@@ -197,7 +204,7 @@ func dropOld(dir string, t time.Time) error {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		ours := strings.HasPrefix(e.Name(), recordPrefix) || strings.HasPrefix(e.Name(), memoPrefix)
+		ours := strings.HasPrefix(e.Name(), recordPrefix) || strings.HasPrefix(e.Name(), memoPrefix) || strings.HasPrefix(e.Name(), answerPrefix)
 		if err != nil || !ours || !info.ModTime().Before(t) {
 			continue
 		}

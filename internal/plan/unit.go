@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -73,7 +72,7 @@ func (l *loader) open(shown, abs string) (*source, error) {
 	if src := l.sources[abs]; src != nil {
 		return src, nil
 	}
-	data, err := os.ReadFile(abs)
+	data, err := l.file.evidence.ReadFile(abs)
 	if err != nil {
 		return nil, plainPathError(err)
 	}
@@ -105,6 +104,7 @@ func (l *loader) load(u *unit) {
 	dir := filepath.Dir(u.src.abs)
 	if l.disks[dir] == nil {
 		l.disks[dir] = newDisk(dir)
+		l.disks[dir].see = l.file.evidence
 	}
 	u.disk = l.disks[dir]
 	l.file.units = append(l.file.units, u)
@@ -185,7 +185,7 @@ func (l *loader) usedSource(u *unit, n *node) *source {
 		shown = filepath.Join(filepath.Dir(u.src.shown), text)
 	}
 	abs := u.disk.abs(text)
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
+	if real, err := l.file.evidence.RealPath(abs); err == nil {
 		abs = real
 	}
 	if chain := useChain(u, abs); chain != nil {

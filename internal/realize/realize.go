@@ -30,7 +30,8 @@ type Realizer struct {
 	Run     Runner
 	Fetch   Fetcher
 	Values  Values
-	Observe func(Event) // called from several goroutines, one at a time
+	Observe func(Event)    // called from several goroutines, one at a time
+	Rest    func(*Grounds) // if set, called when all is realized, unless the next run may find something to do
 	Options
 }
 
@@ -46,6 +47,7 @@ type Options struct {
 	LookupEnv      func(string) (string, bool) // where passenv finds its values
 	Bin            string                      // directory that commands find plx in
 	Origin         store.Origin                // host, user and version, for the records
+	Evidence       *store.Evidence             // where what is found outside of the store is noted; may be nil
 }
 
 // A Result is what was chosen for one stage.
@@ -72,6 +74,9 @@ func (z *Realizer) Realize(ctx context.Context, c *plan.Closure) ([]Result, erro
 	if err != nil {
 		return nil, err
 	}
+	if gs := g.grounds(); gs != nil && z.Rest != nil {
+		z.Rest(gs)
+	}
 	var results []Result
 	for _, s := range c.Targets() {
 		results = append(results, Result{s, g.nodes[s.Ref].choices[demandKey(s.Match)].Chosen})
@@ -90,6 +95,7 @@ type graph struct {
 	sites  sites
 
 	foreseen  func() error // [graph.foresee], once
+	eventful  atomic.Bool  // something happened that the next run may have to do with
 	toolsLock sync.Mutex
 	tools     map[toolName]store.Tool // that were found
 }
@@ -169,6 +175,7 @@ func demandKey(m match.Matcher) string {
 }
 
 func (g *graph) observe(e Event) {
+	g.noteEvent(e.Kind)
 	g.events.Lock()
 	defer g.events.Unlock()
 	g.Observe(e)
@@ -354,10 +361,15 @@ func (t *task) foreign() ([]store.Realization, error) {
 	slices.SortStableFunc(answers, func(a, b store.Realization) int { return b.Made.Compare(a.Made) })
 	var foreign []store.Realization
 	for _, r := range answers {
-		if !have[r.Tree] && !unwanted[r.Tree] && t.g.Store.HasTree(r.Tree) {
-			have[r.Tree] = true
-			foreign = append(foreign, r)
+		if have[r.Tree] || unwanted[r.Tree] {
+			continue
 		}
+		if !t.g.Store.HasTree(r.Tree) { // it may come back
+			t.g.eventful.Store(true)
+			continue
+		}
+		have[r.Tree] = true
+		foreign = append(foreign, r)
 	}
 	return foreign, nil
 }

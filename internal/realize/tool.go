@@ -69,6 +69,7 @@ func (g *graph) tool(ctx context.Context, name toolName) (store.Tool, error) {
 	if err != nil {
 		return store.Tool{}, err
 	}
+	g.Evidence.Tool(name.name, name.search, path)
 	g.tools[name] = tool
 	return tool, nil
 }

@@ -24,6 +24,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -197,6 +198,11 @@ func (s *Store) refresh(old, again Realization) (Realization, error) {
 	maps.Copy(answers, again.Also)
 	maps.DeleteFunc(answers, func(key Hash, _ int) bool { return old.Answers(key) })
 	if len(answers) == 0 {
+		done, err := s.changing(old.Ref.dref.hash)
+		if err != nil {
+			return old, err
+		}
+		defer done()
 		return old, os.Chtimes(s.recordPath(old.Ref), time.Time{}, old.Made)
 	}
 	maps.Copy(answers, old.Also)
@@ -211,6 +217,11 @@ func (s *Store) addRecord(r Realization) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.changing(append([]Hash{r.Ref.dref.hash}, s.news(r)...)...)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if len(r.Manifest.Text()) > maxInlineManifest {
 		if err := s.placeManifest(r.Manifest); err != nil {
 			return err
@@ -229,6 +240,31 @@ func (s *Store) addRecord(r Realization) error {
 	return err
 }
 
+// actions returns the action keys that r answers.
+func (r Realization) actions() []Hash {
+	return append(slices.Collect(maps.Keys(r.Also)), r.Action)
+}
+
+// news returns those action keys that r answers, and that nothing with its tree
+// has answered so far. What is adopted is no news: whoever has looked at the
+// results of the action has seen its tree.
+func (s *Store) news(r Realization) []Hash {
+	if r.Adopted.IsZero() {
+		return r.actions()
+	}
+	from, _, err := s.readRecord(r.Adopted)
+	if err != nil || from.Tree != r.Tree || !s.HasTree(r.Tree) {
+		return r.actions()
+	}
+	return slices.DeleteFunc(r.actions(), func(key Hash) bool {
+		values, err := s.readIndex(key)
+		return err == nil && from.Answers(key) && slices.ContainsFunc(values, func(v string) bool {
+			ref, _, ok := cutRun(v)
+			return ok && ref == from.Ref
+		})
+	})
+}
+
 // placeLink makes the link to the tree, unless it is there.
 func (s *Store) placeLink(r Realization) error {
 	err := os.Symlink("../../tree/"+r.Tree.String(), s.OutPath(r.Ref))
@@ -238,13 +274,13 @@ func (s *Store) placeLink(r Realization) error {
 	return err
 }
 
-// index adds the action keys that r answers.
+// index adds the action keys that r answers. The caller has told of it.
 func (s *Store) index(r Realization) error {
-	if err := s.addToIndex(r.Action, indexValue(r.Ref, r.Run)); err != nil {
+	if err := s.appendToIndex(r.Action, indexValue(r.Ref, r.Run)); err != nil {
 		return err
 	}
 	for key, run := range r.Also {
-		if err := s.addToIndex(key, indexValue(r.Ref, run)); err != nil {
+		if err := s.appendToIndex(key, indexValue(r.Ref, run)); err != nil {
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func TestCommitMakesNoFileInVain(t *testing.T) {
 	}
 	drv := "drv/" + r.Ref.DRef().base()
 	want := []string{
-		".", "README", "action", "action/" + r.Action.String()[:2], "drv", drv, drv + "/" + r.Ref.Hash().String(), drv + "/" + r.Ref.Hash().String() + ".json", s.drvTablePath(firstOf(r.Ref.DRef()))[len(s.Dir())+1:],
+		".", "README", "action", "action/" + r.Action.String()[:2], "changes", "drv", drv, drv + "/" + r.Ref.Hash().String(), drv + "/" + r.Ref.Hash().String() + ".json", s.drvTablePath(firstOf(r.Ref.DRef()))[len(s.Dir())+1:],
 		"journal", "lock", "lock/actions", "lock/gate", "lock/store", "root", "tmp", "tree", "tree/" + r.Tree.String(), "tree/" + r.Tree.String() + "/file", "version",
 	}
 	slices.Sort(names)

@@ -96,7 +96,7 @@ func (s *Store) gc(ctx context.Context, o GCOptions) (Garbage, error) {
 	if err := s.sweep(ctx, g, m); err != nil {
 		return g, err
 	}
-	return g, s.Close() // deletes what was moved to this process's work
+	return g, errors.Join(s.trimChanges(), s.Close()) // deletes what was moved to this process's work
 }
 
 // garbage lists what the marks don't hold.
@@ -146,6 +146,13 @@ func (s *Store) deadWork() ([]string, error) {
 
 // sweep moves the garbage to this process's work, to be deleted with it.
 func (s *Store) sweep(ctx context.Context, g Garbage, m *marks) error {
+	if !g.Empty() {
+		done, err := s.changing()
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	var last DRef
 	for _, ref := range g.Realizations {
 		if ctx.Err() != nil {

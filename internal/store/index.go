@@ -17,6 +17,16 @@ func (s *Store) indexPath(key Hash) string { return s.join("action", key.String(
 
 // addToIndex appends a line, unless it is there.
 func (s *Store) addToIndex(key Hash, value string) error {
+	done, err := s.changing(key)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.appendToIndex(key, value)
+}
+
+// appendToIndex is addToIndex for one who has told of the change.
+func (s *Store) appendToIndex(key Hash, value string) error {
 	err := appendLines(s.indexPath(key), func(t table) []byte {
 		for v := range t.values(key.String()) {
 			if string(v) == value {

@@ -129,6 +129,7 @@ func (in *intake) take(it *arrival) (err error) {
 		e.Size, e.Digest = int64(len(it.Text)), DigestOf([]byte(it.Text))
 		return nil
 	}
+	noted := in.store.witness.clock()
 	if !it.looked {
 		var executable bool
 		if executable, it.stamp, err = statFile(it.From); err != nil {
@@ -144,6 +145,7 @@ func (in *intake) take(it *arrival) (err error) {
 			return err
 		}
 	}
+	in.store.witness.source(it.From, s, e.Kind == KindExecutable, noted)
 	e.Size, e.Digest = s.size, s.digest
 	return it.checkSum(s)
 }

@@ -109,6 +109,9 @@ func (in *intake) lay(e *Entry, it *arrival, to string) error {
 	if err == nil {
 		err = it.checkSum(s)
 	}
+	if e.Digest != s.digest {
+		in.store.witness.Spoil()
+	}
 	e.Size, e.Digest = s.size, s.digest
 	return err
 }

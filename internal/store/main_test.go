@@ -36,6 +36,7 @@ var roles = map[string]func(dir string) error{
 	"hold":   holdRole,
 	"action": actionRole,
 	"work":   workRole,
+	"change": changeRole,
 	"commit": commitRole,
 	"fuse":   fuseRole,
 	"unpack": unpackRole,

@@ -81,6 +81,11 @@ type loss struct {
 // recover looks at all that has changed since then, and puts aside what is
 // damaged. The caller holds the store alone.
 func (s *Store) recover(since int64) error {
+	done, err := s.changing()
+	if err != nil {
+		return err
+	}
+	defer done()
 	q := &s.suspect
 	q.on, q.mend, q.since, q.trees = true, true, since, make(map[Hash]error)
 	defer func() { q.on, q.mend = false, false }()

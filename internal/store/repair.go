@@ -55,6 +55,11 @@ func (s *Store) Repair(ctx context.Context, found []Damage, o RepairOptions) ([]
 	p := &repairer{RepairOptions: o, store: s, ctx: ctx, lost: make(map[Hash][]user), tried: make(map[RRef]bool)}
 	err := s.exclusively(func() error { // others may have mended some of it meanwhile, or made it again
 		still, err := newVerifier(ctx, s, false).again(found, o.Waiting)
+		done, changeErr := s.changing()
+		if changeErr != nil {
+			return changeErr
+		}
+		defer done()
 		p.realizations(still)
 		p.trees(still)
 		return err

@@ -69,6 +69,11 @@ func (s *Store) remove(ctx context.Context, refs []RRef, force bool) error {
 			return &InUseError{Ref: ref, By: by}
 		}
 	}
+	done, err := s.changing()
+	if err != nil {
+		return err
+	}
+	defer done()
 	for _, ref := range g.dependentsFirst(refs) {
 		if g.nodes[ref] != nil {
 			if err := s.markGone(ref); err != nil {

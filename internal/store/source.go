@@ -40,6 +40,7 @@ func (s *Store) AddFiles(ctx context.Context, files []SourceFile) (Hash, error) 
 // AddDir takes a directory into the store as a tree. A .plx directory, where
 // plx keeps its own notes on a project, is left out.
 func (s *Store) AddDir(ctx context.Context, from string) (Hash, error) {
+	s.witness.Spoil() // it is looked at each time: how, is remembered of it as a whole
 	in := newIntake(ctx, s, true)
 	defer in.discard()
 	began := s.seen.clock()

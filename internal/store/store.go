@@ -51,6 +51,8 @@ type Store struct {
 	hold    holding
 	disk    syncer
 	suspect suspect
+	changes recorder
+	witness *Evidence // what is noted of files that are read; nil: nothing
 
 	// Lost, if it is set, is called for each result that was lost because the
 	// machine went down while it was written. It will be made again.
@@ -99,7 +101,7 @@ func Open(dir string) (*Store, error) {
 // may use the store meanwhile. It does what [Store.Sync] does.
 func (s *Store) Close() error {
 	err := s.keepTools()
-	err = errors.Join(err, s.hold.letGo(), s.closeJournal())
+	err = errors.Join(err, s.changes.close(), s.hold.letGo(), s.closeJournal())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil {

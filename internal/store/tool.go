@@ -22,11 +22,13 @@ func (s *Store) Tool(ctx context.Context, path string) (Tool, error) {
 
 func (s *Store) tool(ctx context.Context, path string) (Tool, error) {
 	known := s.knownTools()
+	noted := s.witness.clock()
 	_, st, err := statFile(path)
 	if err != nil {
 		return Tool{}, err
 	}
 	if was, ok := known.find(path, st); ok {
+		s.witness.note(clue{aspectContent, path, st, was.digest}, noted)
 		return Tool{path, was.digest}, nil
 	}
 	opened := known.clock()
@@ -45,6 +47,9 @@ func (s *Store) tool(ctx context.Context, path string) (Tool, error) {
 	}
 	if size == now.size {
 		known.add(path, now, opened)
+		s.witness.note(clue{aspectContent, path, now.stamp, now.digest}, opened)
+	} else {
+		s.witness.Spoil()
 	}
 	return Tool{path, now.digest}, nil
 }

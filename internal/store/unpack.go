@@ -16,7 +16,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -332,7 +331,7 @@ func (u *unpacker) addRealization(o object) error {
 		}
 	}
 	r.Made = o.made
-	for _, key := range append(slices.Collect(maps.Keys(r.Also)), r.Action) {
+	for _, key := range r.actions() {
 		if err := u.store.markBack(key, r.Tree); err != nil {
 			return err
 		}

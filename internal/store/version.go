@@ -34,7 +34,7 @@ To free space, run plx gc: removing files here by hand damages the store.
 `
 
 // storeNames are the names that may be at the top of a store.
-var storeNames = []string{"README", "action", "drv", "journal", "lock", "root", "tmp", "tools", "tree", "version"}
+var storeNames = []string{"README", "action", "changes", "drv", "journal", "lock", "root", "tmp", "tools", "tree", "version"}
 
 // readVersion returns the version of the store, or 0 if there is no store yet.
 // One that this program can't use is an error.
