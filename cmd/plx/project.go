@@ -131,7 +131,7 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err := a.hold(ctx, s); err != nil {
 		return nil, err
 	}
-	a.watch = s.Watch()
+	a.storeWatch = s.Watch()
 	s.Witness(file.Evidence())
 	s.RememberFiles(file.RememberedPath())
 	unwatch := a.meter(s)

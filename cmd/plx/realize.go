@@ -168,7 +168,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		return err
 	}
 	if f.answers() && !f.assertRealized {
-		a.keepRealized(s, c, a.watch, grounds, results)
+		a.keepRealized(s, c, a.storeWatch, grounds, results)
 	}
 	return a.printResults(s, results, f)
 }

@@ -27,7 +27,7 @@ type app struct {
 	quiet    bool
 	verbose  bool
 
-	watch *store.Watch // begun before the store was looked at; nil: nothing can be kept
+	storeWatch *store.Watch // begun before the store was looked at; nil: nothing can be kept
 
 	control   *builder.Control     // of the commands that are run
 	interrupt func(syscall.Signal) // ends what is done, as the signal would
