@@ -9,7 +9,7 @@ const maxRows = 200; // of a table that is shown
 // shown is a place for a content, which comes when it is read.
 export function shown(id, name) {
   const place = h("div", { class: "content", "aria-busy": "true" }, h("p", { class: "faint" }, "…"));
-  content(id).then((c) => place.replaceChildren(...inside(c, name || "")), (error) => place.replaceChildren(h("p", { class: "why" }, error.message)))
+  content(id).then((c) => place.replaceChildren(...inside(c, name || ""), ...save(c, name)), (error) => place.replaceChildren(h("p", { class: "why" }, error.message)))
     .finally(() => place.removeAttribute("aria-busy"));
   return place;
 }
@@ -21,6 +21,13 @@ function inside(c, name) {
   if (c.data !== undefined || c.type.startsWith("image/")) return [image(c, name), ...note];
   if (c.type === "table") return [...note, grid(rowsOf(c.text, c.comma))];
   return [...note, h("pre", { class: "code", tabindex: "0" }, c.text || "")];
+}
+
+// save is a link that saves a file that is in the page as a whole.
+function save(c, name) {
+  if (!name || c.note) return [];
+  const href = c.type.startsWith("image/") ? `data:${c.type};base64,${c.data || ""}` : `data:text/plain;charset=utf-8,${encodeURIComponent(c.text || "")}`;
+  return [h("p", {}, h("a", { href, download: name.split("/").pop() }, "Save"))];
 }
 
 export function image(c, name) {

@@ -8,10 +8,13 @@ const zooms = [0.25, 0.35, 0.5, 0.7, 0.85, 1, 1.25, 1.6, 2];
 
 // graphView returns the view; onStage and onGroup are told what was chosen.
 export function graphView({ onStage, onGroup }) {
-  let open = -1, zoom = 1, current;
+  let open = -1, zoom = 1, own = false, current; // own: the reader has set the zoom
   const scroller = h("div", { class: "graph-scroll", tabindex: "-1" });
   const folds = h("span", { class: "folds" });
-  const fit = button("Fit", () => setZoom(fitting()), { title: "Show all of the graph" });
+  const fit = button("Fit", () => {
+    own = false;
+    setZoom(fitting());
+  }, { title: "Show all of the graph" });
   const bar = h("div", { class: "toolbar" },
     h("span", { class: "legend" }, Object.keys(marks).map((name) => h("span", { class: "state " + name }, `${marks[name]} ${state(name)}`))),
     folds, h("span", { class: "spring" }),
@@ -28,6 +31,7 @@ export function graphView({ onStage, onGroup }) {
   }
 
   function step(by) {
+    own = true;
     const nearest = zooms.findLastIndex((z) => z <= zoom + 0.001);
     setZoom(zooms[Math.max(0, Math.min(zooms.length - 1, nearest + by))]);
   }
@@ -75,7 +79,7 @@ export function graphView({ onStage, onGroup }) {
       node.addEventListener("blur", () => light(lines, i, false));
     });
     scroller.replaceChildren(svg);
-    setZoom(zoom);
+    setZoom(own ? zoom : Math.max(0.75, fitting()));
     mark(current);
   }
 
@@ -91,7 +95,13 @@ export function graphView({ onStage, onGroup }) {
   }
 
   draw();
-  requestAnimationFrame(() => setZoom(Math.max(0.5, fitting())));
+  let width = 0;
+  new ResizeObserver(() => {
+    if (!own && scroller.clientWidth && scroller.clientWidth !== width) {
+      width = scroller.clientWidth;
+      setZoom(Math.max(0.75, fitting()));
+    }
+  }).observe(scroller);
   return { element: h("div", { class: "graph-view" }, bar, scroller, listOf(choose)), mark, fold };
 }
 

@@ -204,7 +204,7 @@ export function plotsView({ onRun }) {
     const low = Math.min(...centers) - width / 2, high = Math.max(...centers) + width / 2;
     const chart = draw(place, {
       x: scale, y, zero: true, xLabel: c.label, yLabel: "runs", data: [centers, counts],
-      series: [{ stroke: colour(0), fill: colour(0) + "66", width: 1, points: { show: false }, paths: shapes.bars({ size: [scale.numeric ? 1 : 0.7, 160], gap: scale.numeric ? 1 : 0 }) }],
+      series: [{ stroke: colour(0), fill: colour(0) + "66", width: 1, points: { show: false }, paths: shapes.bars({ size: [scale.numeric ? 1 : 0.7, scale.numeric ? 10_000 : 160], gap: scale.numeric ? 1 : 0 }) }],
       describe: `How ${c.label} is distributed over ${count(values.length, "run")}`,
       hover: (u, at) => {
         const v = u.posToVal(at.x, "x"), i = centers.findIndex((m) => Math.abs(m - v) <= width / 2);
