@@ -17,19 +17,22 @@ var mayImport = map[string]struct {
 	packages []string
 	why      string
 }{
-	"bench":   {nil, "it measures the binary that users run, and no part of it"},
-	"builder": {nil, "it knows directories, not references: so that a command can be run elsewhere"},
-	"fetch":   {nil, "it knows directories, not references: a hash is all that it asks of a file"},
-	"store":   {nil, "identity and format change for no other reason than their own"},
-	"match":   {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
-	"graph":   {[]string{"plan", "store"}, "it draws what it is told"},
-	"lens":    {[]string{"store"}, "a lens reads what is there, and never makes it"},
-	"plan":    {[]string{"match", "store"}, "a plan is complete before anything runs"},
-	"query":   {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
-	"publish": {[]string{"match", "plan", "store"}, "what is laid out was chosen before"},
-	"realize": {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
-	"watch":   {nil, "it knows files, and nothing of what they mean"},
-	"ui":      {[]string{"builder", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},
+	"bench":      {nil, "it measures the binary that users run, and no part of it"},
+	"builder":    {nil, "it knows directories, not references: so that a command can be run elsewhere"},
+	"fetch":      {nil, "it knows directories, not references: a hash is all that it asks of a file"},
+	"store":      {nil, "identity and format change for no other reason than their own"},
+	"match":      {[]string{"store"}, "choosing is pure: what it looks at is given to it"},
+	"graph":      {[]string{"plan", "store"}, "it draws what it is told"},
+	"lens":       {[]string{"store"}, "a lens reads what is there, and never makes it"},
+	"plan":       {[]string{"match", "store"}, "a plan is complete before anything runs"},
+	"query":      {[]string{"lens", "match", "plan", "store"}, "a question makes nothing, and chooses nothing by itself"},
+	"publish":    {[]string{"match", "plan", "store"}, "what is laid out was chosen before"},
+	"draw":       {nil, "a drawing is of boxes and lines, whatever they stand for"},
+	"provenance": {[]string{"store"}, "it retells what records say"},
+	"report":     {[]string{"draw", "match", "plan", "query", "realize", "store"}, "a page shows what they know, and makes nothing"},
+	"realize":    {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
+	"watch":      {nil, "it knows files, and nothing of what they mean"},
+	"ui":         {[]string{"builder", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},
 }
 
 // dependencies are the modules that packages may import besides the standard

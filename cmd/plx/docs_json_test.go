@@ -119,6 +119,7 @@ var shapeRuns = []struct{ shape, args string }{
 	{"plx path --json", "path train"},
 	{"plx show STAGE --json", "show train"},
 	{"plx show RREF --json", "show TRAIN"},
+	{"plx report --json", "report"},
 	{"plx root add --json", "root add TRAIN name"},
 	{"plx root ls --json", "root ls"},
 	{"plx why --alive REF --json", "why --alive TRAIN"},

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"plx/internal/graph"
 	"plx/internal/plan"
 	"plx/internal/realize"
+	"plx/internal/report"
 	"plx/internal/store"
 	"plx/internal/ui"
 )
 
-type graphFlags struct{ dot, mermaid, ascii, unfold, realizations, json bool }
+type graphFlags struct{ svg, dot, mermaid, ascii, unfold, realizations, json bool }
 
 func (a *app) graphCmd() *cobra.Command {
 	var f graphFlags
@@ -29,14 +31,20 @@ The points of a sweep are one, with their number. A graph that would need too
 many lines beside each other is written as a list.
 
 With --realizations the realizations are drawn that matchers have chosen, with
-what they were built from.`,
+what they were built from.
+
+With --svg it is the picture that plx report has, laid out from left to right
+without Graphviz: each box tells how far a stage is, how many results there are
+of it, and how long they took.`,
 		Example: `  plx graph
   plx graph report --unfold
-  plx graph --dot | dot -Tsvg > graph.svg
+  plx graph --svg > graph.svg
+  plx graph --dot | dot -Tpdf > graph.pdf
   plx graph --mermaid >> README.md`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.graph(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&f.svg, "svg", false, "write a picture")
 	flags.BoolVar(&f.dot, "dot", false, "write it for Graphviz")
 	flags.BoolVar(&f.mermaid, "mermaid", false, "write it for Mermaid")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw it in ASCII")
@@ -48,19 +56,25 @@ what they were built from.`,
 
 func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 	forms := 0
-	for _, is := range []bool{f.dot, f.mermaid, f.ascii, f.json} {
+	for _, is := range []bool{f.svg, f.dot, f.mermaid, f.ascii, f.json} {
 		if is {
 			forms++
 		}
 	}
 	if forms > 1 {
-		return &usageError{"of --dot, --mermaid, --ascii and --json one can be given"}
+		return &usageError{"of --svg, --dot, --mermaid, --ascii and --json one can be given"}
+	}
+	if f.svg && f.realizations {
+		return &usageError{"--svg draws stages; --realizations goes with --dot, --mermaid, --ascii and --json"}
 	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if f.svg {
+		return a.graphSVG(ctx, s, f, args)
+	}
 	c, err := currentPlan(s)
 	if err != nil {
 		return err
@@ -81,6 +95,19 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 		return err
 	}
 	return a.printGraph(g, f)
+}
+
+// graphSVG prints the picture that plx report has.
+func (a *app) graphSVG(ctx context.Context, s *store.Store, f graphFlags, args []string) error {
+	src, err := a.reportSource(ctx, s, args, 0)
+	if err != nil {
+		return err
+	}
+	text, err := report.SVG(ctx, src, f.unfold)
+	if err != nil {
+		return err
+	}
+	return a.result(strings.TrimSuffix(text, "\n"))
 }
 
 // needed returns what the stages depend on, and without any all that there is.

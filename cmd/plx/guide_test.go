@@ -37,7 +37,15 @@ func TestDocsGuide(t *testing.T) {
 	}
 	page, dir := readText(t, guidePage), t.TempDir()
 	store := writableAtEnd(t, t.TempDir()) + "/store"
-	commands := 0
+	if commands := runPage(t, page, dir, store); commands < 20 {
+		t.Errorf("only %d commands", commands)
+	}
+}
+
+// runPage writes the files of a page and runs its commands, and returns how many
+// these are.
+func runPage(t *testing.T, page, dir, store string) (commands int) {
+	t.Helper()
 	for _, block := range guideBlock.FindAllStringSubmatch(page, -1) {
 		kind, add, name, text := block[1], block[2], block[3], block[4]
 		if name != "" {
@@ -56,8 +64,32 @@ func TestDocsGuide(t *testing.T) {
 			}
 		}
 	}
-	if commands < 20 {
-		t.Errorf("only %d commands", commands)
+	return commands
+}
+
+// caseTools are what the cases of docs/cases.md need, by their headings.
+var caseTools = map[string][]string{
+	"Choosing a model over a sweep": {"awk", "sed"},
+	"A bioinformatics pipeline":     {"awk", "bwa", "samtools", "bcftools"},
+	"Reproducible builds in CI":     {"tar"},
+	"Sharing results":               {"awk"},
+}
+
+// TestDocsCases does what docs/cases.md does, each case by itself.
+func TestDocsCases(t *testing.T) {
+	page := readText(t, "../../docs/cases.md")
+	for name, tools := range caseTools {
+		t.Run(name, func(t *testing.T) {
+			for _, tool := range tools {
+				if _, err := exec.LookPath(tool); err != nil {
+					t.Skip(err)
+				}
+			}
+			text := chapter(page, "## "+name)
+			if commands := runPage(t, text, writableAtEnd(t, t.TempDir()), writableAtEnd(t, t.TempDir())+"/store"); commands < 3 {
+				t.Errorf("only %d commands", commands)
+			}
+		})
 	}
 }
 

@@ -14,36 +14,57 @@ import (
 	"plx/internal/store"
 )
 
+type showFlags struct {
+	json   bool
+	format string
+}
+
 func (a *app) showCmd() *cobra.Command {
-	var asJSON bool
+	var f showFlags
 	cmd := &cobra.Command{
 		Use:   "show [flags] STAGE|DREF|RREF",
 		Short: "Show what a stage or a reference stands for",
 		Long: `Shows a derivation (for a stage of the current plan, or a dref) or a
-realization (for an rref): what it is made from, and how it came to be.`,
+realization (for an rref): what it is made from, and how it came to be.
+
+With --format it prints where a result comes from in the form of others, as JSON;
+of a stage, that is the one that its matcher chose. prov is W3C PROV-JSON.
+ro-crate is the metadata of an RO-Crate (Workflow Run RO-Crate, Provenance
+profile): the file ro-crate-metadata.json beside the files of the result.
+in-toto is a statement with SLSA provenance, to be signed by other tools. All say
+what is recorded; what is not known is left out.`,
 		Example: `  plx show anneal
-  plx show --json $(plx realize stage.toml)`,
+  plx show --json $(plx realize stage.toml)
+  plx show --format prov report > report.prov.json
+  cp -RL $(plx path report) crate; plx show --format ro-crate report > crate/ro-crate-metadata.json`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], asJSON) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), f, args[0]) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&f.format, "format", "", "print where a result comes from, as `form`: prov, ro-crate or in-toto")
 	return cmd
 }
 
-func (a *app) show(ctx context.Context, arg string, asJSON bool) error {
+func (a *app) show(ctx context.Context, f showFlags, arg string) error {
+	if f.format != "" && !slices.Contains(provenanceForms, f.format) {
+		return &usageError{fmt.Sprintf("--format %s: there are %s", f.format, strings.Join(provenanceForms, ", "))}
+	}
 	s, err := a.openStore()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if f.format != "" {
+		return a.showProvenance(ctx, s, f.format, arg)
+	}
 	sub, err := named(s, arg)
 	if err != nil {
 		return err
 	}
 	if len(sub.rrefs) == 0 {
-		return a.showDerivation(s, sub.dref, asJSON)
+		return a.showDerivation(s, sub.dref, f.json)
 	}
-	return a.showRealization(s, sub.rrefs[0], asJSON)
+	return a.showRealization(s, sub.rrefs[0], f.json)
 }
 
 // showDerivation prints a derivation. Its JSON is the canonical form, whose

@@ -122,26 +122,39 @@ func (r *Reader) read(n Named, d store.Derivation, ref store.RRef) (Run, error) 
 		Ref: ref, Stage: n.Stage, Chosen: r.Ranks[ref], Number: one.Run, Made: one.Made,
 		Took: one.Stopped.Sub(one.Started), CPU: one.User + one.System, Memory: one.MaxRSS,
 		Bytes: one.Manifest.Size(), Host: one.Host, By: one.By, Tree: one.Tree, Adopted: one.Adopted, Hand: one.Hand,
-		Config: make(map[string]any), Metrics: make(map[string]any),
+		Config: Config(d), Metrics: r.Metrics(one, d, n.Match),
 	}
+	return run, nil
+}
+
+// Config returns the values in the config of a derivation, by their keys; those
+// in tables have dots in them.
+func Config(d store.Derivation) map[string]any {
+	config := make(map[string]any)
 	for key, value := range d.Config {
-		flatten(run.Config, key, value, func(any) bool { return true })
+		flatten(config, key, value, func(any) bool { return true })
 	}
+	return config
+}
+
+// Metrics returns the metrics of a realization, and what the matcher reads.
+func (r *Reader) Metrics(one store.Realization, d store.Derivation, m match.Matcher) map[string]any {
+	metrics := make(map[string]any)
 	for _, name := range d.Metrics {
 		value, err := lens.File(r.outputPath(one, d.Outputs[name]), lens.Path{})
 		if err == nil { // what can't be read has no numbers
-			flatten(run.Metrics, name, value, isMetric)
+			flatten(metrics, name, value, isMetric)
 		}
 	}
-	for _, name := range n.Match.Lenses() {
-		if _, there := run.Metrics[name]; there || r.Values == nil {
+	for _, name := range m.Lenses() {
+		if _, there := metrics[name]; there || r.Values == nil {
 			continue
 		}
-		if value, err := r.Values.Value(ref, name); err == nil {
-			run.Metrics[name] = value
+		if value, err := r.Values.Value(one.Ref, name); err == nil {
+			metrics[name] = value
 		}
 	}
-	return run, nil
+	return metrics
 }
 
 func (r *Reader) outputPath(one store.Realization, o store.Output) string {

@@ -54,6 +54,11 @@ func (g *graph) query(ctx context.Context, n *node, done map[*node]bool) error {
 			}
 		}
 	}
+	return g.standing(ctx, n)
+}
+
+// standing chooses for n among what is there. What it depends on has been asked.
+func (g *graph) standing(ctx context.Context, n *node) error {
 	t, err := g.resolve(ctx, n)
 	if err != nil {
 		return err

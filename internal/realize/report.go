@@ -2,7 +2,6 @@ package realize
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"plx/internal/match"
@@ -39,14 +38,7 @@ func (t *task) report() error {
 	if t.built > 0 || t.adopted != nil {
 		return nil // each has been reported
 	}
-	var chosen []store.RRef
-	for _, m := range t.demands {
-		for _, ref := range t.choices[demandKey(m)].Chosen {
-			if !slices.Contains(chosen, ref) {
-				chosen = append(chosen, ref)
-			}
-		}
-	}
+	chosen := t.chosen()
 	var saved time.Duration
 	for _, ref := range chosen {
 		saved += took(t.results[ref])
