@@ -21,38 +21,47 @@ func (g *graph) grounds() *Grounds {
 	gs := &Grounds{Stages: len(g.order)}
 	keys := make(map[store.Hash]int, len(g.order))
 	for _, n := range g.order {
-		keys[n.task.key]++
+		keys[n.ground.key]++
 	}
 	for _, n := range g.order {
-		if g.rebuilds(n) || n.task.made() && !n.task.lone(keys) {
+		own := n.ground
+		if n.task != nil { // more may have been made of it since it was done
+			own = n.task.ground(n.task.found)
+		}
+		if g.rebuilds(n) || own.made && !(own.lone && keys[own.key] == 1) {
 			return nil
 		}
-		gs.About = append(gs.About, n.stage.Ref.Hash(), n.task.key)
+		gs.About = append(gs.About, n.stage.Ref.Hash(), own.key)
 		if source := n.stage.Derivation.Source; !source.IsZero() {
 			gs.Sources = append(gs.Sources, source)
 		}
-		for _, r := range n.results {
-			gs.Trees = append(gs.Trees, r.Tree)
-		}
+		gs.Trees = append(gs.Trees, own.trees...)
 	}
 	return gs
 }
 
-// made reports whether something of the task was made in this run.
-func (t *task) made() bool { return t.built > 0 || t.adopted != nil }
+// A ground is what of one derivation the choices of a run were made from.
+type ground struct {
+	key   store.Hash
+	made  bool         // something was made in this run
+	lone  bool         // and there is one result alone, so that nothing is to be decided the next time
+	trees []store.Hash // of what may have been chosen
+}
 
-// lone reports whether what was made leaves nothing to be decided the next
-// time: there is one result, and no other stage that gives more for the same
-// action.
-func (t *task) lone(keys map[store.Hash]int) bool {
-	return len(t.found) == 1 && keys[t.key] == 1
+// ground returns that of the task, of whose results these may have been chosen.
+func (t *task) ground(chosen []store.Realization) ground {
+	own := ground{key: t.key, made: t.built > 0 || t.adopted != nil, lone: len(t.found) == 1}
+	for _, r := range chosen {
+		own.trees = append(own.trees, r.Tree)
+	}
+	return own
 }
 
 // noteEvent sees whether the next run may have something to say, or to do,
 // besides what this one had to.
 func (g *graph) noteEvent(kind EventKind) {
 	switch kind {
-	case Reused, Adopted, Building, Fetching, Built:
+	case Reused, Adopted, Building, Fetching, Built, Chose, Done:
 	default:
 		g.eventful.Store(true)
 	}

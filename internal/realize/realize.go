@@ -113,6 +113,7 @@ type node struct {
 	skip       *node                            // a failed or skipped dependency
 	task       *task                            // once its inputs are known, if it is asked for later
 	lasting    bool                             // it is: an input chooses among its results and others' together, or somebody wants to know why
+	ground     ground                           // what it gave, once it is done
 	settled    atomic.Bool                      // what is there satisfies it
 	more       sync.Mutex                       // for those that want more of it when it is done
 }
@@ -217,6 +218,7 @@ func (g *graph) realize(ctx context.Context, n *node) error {
 	if err := g.settle(ctx, t); err != nil {
 		return err
 	}
+	n.ground = t.ground(slices.Collect(maps.Values(n.results)))
 	if n.users.Load() == 0 {
 		n.results = nil
 	}
