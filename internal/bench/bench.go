@@ -133,14 +133,16 @@ type contender struct {
 // A turn is what a contender does in a round.
 type turn func(c *contender, round int) error
 
-// inTurn runs the contenders in turn, for so many rounds. A
-// contender that has spent its budget does no further round.
+// inTurn runs the contenders in turn, for so many rounds, each of which another
+// begins. A contender that has spent its budget does no further round.
 func (b *bench) inTurn(rounds int, contenders []*contender, turns ...turn) error {
 	for _, c := range contenders {
 		c.spent = 0
 	}
 	for round := range rounds {
-		in := slices.DeleteFunc(slices.Clone(contenders), func(c *contender) bool { return c.spent > budget.Seconds() })
+		first := round % max(len(contenders), 1)
+		in := slices.Concat(contenders[first:], contenders[:first])
+		in = slices.DeleteFunc(in, func(c *contender) bool { return c.spent > budget.Seconds() })
 		for _, turn := range turns {
 			for _, c := range in {
 				if c.out {
