@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -163,9 +162,6 @@ func (b *bench) sample(c *contender, k key, cmd command) error {
 	k.Tool = c.name
 	row := b.report.row(k)
 	s, err := cmd.run(b.ctx, b.limitOf(c))
-	if b.ctx.Err() != nil {
-		return b.ctx.Err()
-	}
 	if err != nil {
 		return b.leave(c, k, err)
 	}
@@ -188,8 +184,14 @@ func (b *bench) limitOf(c *contender) time.Duration {
 // leave takes the contender out. What is wrong with plx is an error; with
 // another tool, it is told.
 func (b *bench) leave(c *contender, k key, err error) error {
-	if c.name == plxTool && !errors.As(err, new(errTooLong)) {
+	if c.name == plxTool {
 		return err
+	}
+	if c.left != "" {
+		b.shell(c.dir, "", c.left).cmd.run(context.Background(), time.Minute)
+	}
+	if b.ctx.Err() != nil {
+		return b.ctx.Err()
 	}
 	k.Tool, c.out = c.name, true
 	b.report.row(k).Out = err.Error()

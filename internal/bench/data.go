@@ -200,36 +200,39 @@ func (b *bench) unpacks(dir string) []trial {
 	}
 }
 
-// gc measures how long it takes until results are gone that no project needs,
-// and until a copy of the store is gone.
+// gc measures how long it takes until results are gone that no project needs:
+// by plx, and by rm, which is given such a store as a whole.
 func (b *bench) gc() error {
 	dir := filepath.Join(b.options.dir, "gc")
-	project := filepath.Join(dir, "project")
 	defer remove(dir)
-	build := b.plxTrial(project, "realize", "--sandbox=off", "-j2", "stage.toml")
-	build.cmd.env = b.environment(dir, plxEnv(dir)...)
-	collect := b.plxTrial(dir, "gc", "--yes").after(func() error {
-		if err := removing(dir, "project", "store", "copy")(); err != nil {
+	collect := b.plxTrial(dir, "gc", "--yes").after(func() error { return b.deadStore(dir) })
+	rm := b.shell(dir, rmTool, "rm -rf store", "rm").after(func() error {
+		if err := b.deadStore(dir); err != nil {
 			return err
 		}
-		if err := plxProject(project, plxFile(work{fanOut, deadResults})); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(project, sourceFile), []byte(source("as it was", "as it was")), 0o666); err != nil {
-			return err
-		}
-		if _, err := build.cmd.run(b.ctx, time.Hour); err != nil {
-			return err
-		}
-		for _, script := range []string{"cp -a store copy && chmod -R u+w copy", "rm -rf project"} {
-			if _, err := b.shell(dir, "", script).cmd.run(b.ctx, time.Hour); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := b.shell(dir, "", "chmod -R u+w store").cmd.run(b.ctx, time.Hour)
+		return err
 	})
-	collect.cold = true
-	rm := b.shell(dir, rmTool, "rm -rf copy", "rm")
-	rm.cold = true
+	collect.cold, rm.cold = true, true
 	return b.trials(key{Work: "data", Shape: "dead results", N: deadResults, Run: gcRun}, collect, rm)
+}
+
+// deadStore makes a store anew, of whose results no project is left.
+func (b *bench) deadStore(dir string) error {
+	if err := removing(dir, "store")(); err != nil {
+		return err
+	}
+	project := filepath.Join(dir, "project")
+	if err := plxProject(project, plxFile(work{fanOut, deadResults})); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(project, sourceFile), []byte(source("as it was", "as it was")), 0o666); err != nil {
+		return err
+	}
+	build := b.plxTrial(project, "realize", "--sandbox=off", "-j2", "stage.toml").cmd
+	build.env = b.environment(dir, plxEnv(dir)...)
+	if _, err := build.run(b.ctx, time.Hour); err != nil {
+		return err
+	}
+	return remove(project)
 }

@@ -19,7 +19,7 @@ type machine struct {
 	Memory     string        `json:"memory"`
 	Kernel     string        `json:"kernel"`
 	FileSystem string        `json:"file_system"`
-	Load       string        `json:"load"` // how many processes ran or waited when it began
+	Loads      []string      `json:"loads"` // of each run: how many processes ran or waited when it began
 	Go         string        `json:"go"`
 	Tools      []toolVersion `json:"tools"`
 }
@@ -41,7 +41,7 @@ func thisMachine(dir string) machine {
 		Memory:     memory(),
 		Kernel:     said("uname", "-sr"),
 		FileSystem: fileSystem(dir),
-		Load:       load(),
+		Loads:      []string{load()},
 		Go:         runtime.Version(),
 	}
 }
@@ -70,9 +70,12 @@ func fileSystem(dir string) string {
 	return name
 }
 
-// load is the mean of the last minute.
+// load is the mean of the last minute, or a question mark.
 func load() string {
-	data, _ := os.ReadFile("/proc/loadavg")
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "?"
+	}
 	mean, _, _ := strings.Cut(string(data), " ")
 	return mean
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,16 +42,22 @@ const measureArg = "measure"
 // measureMain runs a command, and writes what it took to a file.
 func measureMain(file string, args []string) int {
 	// A signal is for the command. It ends, and then this does.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	start := time.Now()
-	err := cmd.Run()
-	wall := time.Since(start)
-	if cmd.ProcessState == nil {
+	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 127
 	}
+	go func() { // one that came before there was a command
+		for s := range signals {
+			cmd.Process.Signal(s)
+		}
+	}()
+	err := cmd.Wait()
+	wall := time.Since(start)
 	s := sample{
 		Wall: wall.Seconds(),
 		CPU:  (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
@@ -103,7 +111,7 @@ func (c command) run(ctx context.Context, limit time.Duration) (sample, error) {
 	defer cancel()
 	cmd := exec.CommandContext(bounded, self, append([]string{measureArg, file}, c.args...)...)
 	cmd.Dir, cmd.Env = c.dir, c.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	said, err := c.connect(cmd, scratch)
@@ -113,7 +121,7 @@ func (c command) run(ctx context.Context, limit time.Duration) (sample, error) {
 	defer said.Close()
 	err = cmd.Run()
 	if bounded.Err() != nil && cmd.Process != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of it
+		killSession(cmd.Process.Pid)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -128,6 +136,24 @@ func (c command) run(ctx context.Context, limit time.Duration) (sample, error) {
 		return s, err
 	}
 	return s, json.Unmarshal(data, &s)
+}
+
+// killSession kills what is left of the command: its group, and, where the
+// system tells them, the groups that it made beside it, as tup does.
+func killSession(leader int) {
+	syscall.Kill(-leader, syscall.SIGKILL)
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		text, _ := os.ReadFile(path)
+		// The name, which ends with the last ")", may have spaces in it. After it
+		// come state, parent, group and session.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(fields) > 3 && fields[3] == strconv.Itoa(leader) {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	}
 }
 
 // connect opens the command's output, and returns what it says on stderr.

@@ -43,12 +43,12 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// TestRunEnds ends a command that is at work, with its children, and gives it
-// time to end.
+// TestRunEnds ends a command that is at work, and gives it time to end. A child
+// that doesn't end, in a group of its own, is ended too.
 func TestRunEnds(t *testing.T) {
 	dir := t.TempDir()
 	begun, ended := filepath.Join(dir, "begun"), filepath.Join(dir, "ended")
-	c := command{args: []string{"sh", "-c", "trap 'touch ended' TERM; touch begun; sleep 600 & wait; wait"}, dir: dir, env: os.Environ()}
+	c := command{args: []string{"sh", "-c", "set -m; trap 'touch ended' TERM; sh -c 'trap \"\" TERM; echo $$ > pid; touch begun; while :; do sleep 600; done' & wait"}, dir: dir, env: os.Environ()}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer cancel()
@@ -65,6 +65,20 @@ func TestRunEnds(t *testing.T) {
 	if _, err := os.Stat(ended); err != nil {
 		t.Errorf("it had no time to end: %v", err)
 	}
+	pid, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It ends, soon: else the test does, at its own limit.
+	for running(string(pid)) {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// running says whether there is the process, where the system tells that.
+func running(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
 // TestRunTakesTooLong tells a limit from an interruption.

@@ -9,7 +9,7 @@ import (
 
 // example is a report of two runs, of which one tool was left out.
 func example() *report {
-	r := &report{Machine: machine{Date: "2026-11-28", CPU: "a processor", Cores: 2, Tools: []toolVersion{
+	r := &report{Machine: machine{Date: "2026-11-28", CPU: "a processor", Cores: 2, Loads: []string{"0.1"}, Tools: []toolVersion{
 		{Tool: ninjaTool, Version: "1.11.1"}, {Tool: taskTool, Out: "task is not installed"},
 	}}}
 	k := stageKey(chain, 1000, firstBuild)
@@ -30,6 +30,7 @@ func TestPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"\n| processor | a processor, 2 cores |\n",
+		"\n| runs | 1 |\n| load average when each began | 0.1 |\n",
 		"\n| ninja | 1.11.1 |\n| task | left out: task is not installed |\n\n",
 		"\n| first build, 1,000 stages, chain | CPU ≤ 1.8 × ninja's | 1.50 × |  | met |\n",
 		"\n### stages, chain, 1,000: first build\n\n| tool |",
@@ -75,7 +76,7 @@ func TestReportsJoin(t *testing.T) {
 	if err := example().write(one); err != nil {
 		t.Fatal(err)
 	}
-	later := &report{Machine: machine{Date: "2026-11-29", Tools: []toolVersion{{Tool: taskTool, Version: "3"}}}}
+	later := &report{Machine: machine{Date: "2026-11-29", Loads: []string{"2.5"}, Tools: []toolVersion{{Tool: taskTool, Version: "3"}}}}
 	k := stageKey(chain, 1000, firstBuild)
 	k.Tool = plxTool
 	later.row(k).Samples = []sample{{CPU: 2}}
@@ -93,7 +94,7 @@ func TestReportsJoin(t *testing.T) {
 	if got, _ := r.measured(k); got.CPU != 6 {
 		t.Errorf("nix took %v s, want 6, of the earlier run", got.CPU)
 	}
-	if got := r.Machine; got.Date != "2026-11-29" || len(got.Tools) != 2 || got.Tools[1].Version != "3" {
+	if got := r.Machine; got.Date != "2026-11-29" || len(got.Tools) != 2 || len(got.Loads) != 2 || got.Tools[1].Version != "3" {
 		t.Errorf("the machine is %+v", got)
 	}
 }

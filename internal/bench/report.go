@@ -112,9 +112,10 @@ func readReports(paths []string) (*report, error) {
 }
 
 func (r *report) join(later *report) {
-	versions := r.Machine.Tools
+	tools, loads := r.Machine.Tools, r.Machine.Loads
 	r.Machine = later.Machine
-	r.Machine.Tools = joinTools(versions, later.Machine.Tools)
+	r.Machine.Tools = joinTools(tools, later.Machine.Tools)
+	r.Machine.Loads = slices.Concat(loads, later.Machine.Loads)
 	for _, new := range later.Rows {
 		*r.row(new.key) = *new
 	}

@@ -17,6 +17,7 @@ type tool struct {
 	init    string                       // a script that is run once, before the first build; not measured; $0 is the program
 	args    []string                     // makes what isn't there or has changed
 	env     func(dir string) []string
+	left    string // a script that is run where it was ended before it was done
 	result  string // a script that prints what stage $1 made, the last target; $0 is the program. Empty: there is a file
 	once    bool   // knows only to do everything: measured at first builds
 }
@@ -54,7 +55,7 @@ func stageTools() []tool {
 		plain(plxSandboxed, "realize --sandbox=strict -j2 stage.toml"),
 		{name: makeTool, program: "make", version: []string{"--version"}, files: in("Makefile", makefile), args: []string{"-s", "-j2"}, env: none},
 		{name: ninjaTool, program: "ninja", version: []string{"--version"}, files: in("build.ninja", ninjaFile), args: []string{"--quiet", "-j2"}, env: none},
-		{name: tupTool, program: "tup", version: []string{"--version"}, files: in("Tupfile", tupfile), init: `"$0" init`, args: []string{"-j2"}, env: none},
+		{name: tupTool, program: "tup", version: []string{"--version"}, files: in("Tupfile", tupfile), init: `"$0" init`, args: []string{"-j2"}, env: none, left: "umount -l .tup/mnt || fusermount3 -uz .tup/mnt"},
 		{name: nixTool, program: "nix-build", version: []string{"--version"}, files: in("default.nix", nixFile), args: nixArgs, env: nixEnv, result: nixResult},
 		{name: shTool, program: "sh", files: in("build.sh", shFile), args: []string{"build.sh"}, env: none, once: true},
 		{name: bwrapTool, program: "sh", needs: "bwrap", version: []string{"--version"}, files: in("build.sh", bwrapFile), args: []string{"build.sh"}, env: none, once: true},
