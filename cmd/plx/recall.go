@@ -46,7 +46,7 @@ func programID() string {
 // answers reports whether a realization that was asked for so may be answered
 // by what is kept.
 func (f realizeFlags) answers() bool {
-	return !f.dryRun && f.rebuild == nil && f.check == nil && !f.frozen && f.link == ""
+	return !f.dryRun && f.rebuild == nil && f.check == nil && !f.frozen && f.link == "" && f.events == ""
 }
 
 // printRecalled prints an answer as what realizing would have printed.
