@@ -51,7 +51,8 @@ func (f realizeFlags) answers() bool {
 
 // printRecalled prints an answer as what realizing would have printed.
 func (a *app) printRecalled(s *store.Store, answer *plan.Answer, json bool) error {
-	a.say("%d reused", answer.Stages)
+	p := progress{app: a, count: map[realize.EventKind]int{realize.Reused: answer.Stages}, saved: answer.Saved}
+	p.summary()
 	if !json {
 		_, err := fmt.Fprint(a.stdout, answer.Results)
 		return err
@@ -93,6 +94,6 @@ func (a *app) keepRealized(s *store.Store, c *plan.Closure, watch *store.Watch, 
 	for i, r := range results {
 		chosen[i] = r.Chosen
 	}
-	answer.Realize(chosen)
+	answer.Realize(chosen, gs.Saved)
 	a.keep(s, answer, watch.Basis(gs.About, gs.Sources, gs.Trees))
 }

@@ -52,10 +52,11 @@ const (
 
 // An Answer is what a plan came to.
 type Answer struct {
-	Realized bool   // there are results
-	Stages   int    // of the closure
-	Refs     string // the targets' derivations, a line each
-	Results  string // what was chosen for them, a line each
+	Realized bool          // there are results
+	Stages   int           // of the closure
+	Saved    time.Duration // by the reuse of all of them
+	Refs     string        // the targets' derivations, a line each
+	Results  string        // what was chosen for them, a line each
 
 	names    string // of the targets, each ended by NUL
 	counts   []byte // how many results each has, as varints
@@ -123,8 +124,9 @@ func (c *Closure) Sources() []store.Hash {
 	return trees
 }
 
-// Realize adds what was chosen for each target, in order.
-func (a *Answer) Realize(chosen [][]store.RRef) {
+// Realize adds what was chosen for each target, in order, and how long it took
+// to make all that is reused.
+func (a *Answer) Realize(chosen [][]store.RRef, saved time.Duration) {
 	var results strings.Builder
 	for _, refs := range chosen {
 		a.counts = binary.AppendUvarint(a.counts, uint64(len(refs)))
@@ -132,7 +134,7 @@ func (a *Answer) Realize(chosen [][]store.RRef) {
 			results.WriteString(ref.String() + "\n")
 		}
 	}
-	a.Realized, a.Results = true, results.String()
+	a.Realized, a.Results, a.Saved = true, results.String(), saved
 }
 
 // Keep keeps the answer that the program has worked out in the store; the
@@ -180,6 +182,7 @@ func (a *Answer) body() []byte {
 	}
 	b = appendText(b, "") // which is no param
 	b = binary.AppendUvarint(b, uint64(a.Stages))
+	b = binary.AppendVarint(b, int64(a.Saved))
 	b = binary.AppendVarint(b, a.used.UnixNano())
 	if a.Realized {
 		b = append(b, 1)
@@ -250,7 +253,7 @@ func parseAnswer(data []byte) *Answer {
 	for name := r.text(); name != "" && !r.bad; name = r.text() {
 		a.origin.params[name] = r.text()
 	}
-	a.Stages, a.used, a.Realized = int(r.uvarint()), time.Unix(0, r.varint()), r.take(1) == "\x01"
+	a.Stages, a.Saved, a.used, a.Realized = int(r.uvarint()), time.Duration(r.varint()), time.Unix(0, r.varint()), r.take(1) == "\x01"
 	a.names, a.counts, a.Refs, a.Results = r.text(), []byte(r.text()), r.text(), r.text()
 	evidence, rest := store.ParseEvidence(r.rest)
 	record, rest := store.ParseEvidence(rest)

@@ -44,7 +44,7 @@ type Closure struct {
 	byRef   map[store.DRef]*Stage
 	groups  map[string][]string // the names of the stages in each group
 	origin  origin
-	sources []*source // the files that it was made from
+	sources []*source // the files that it was made from, until it is recorded
 
 	evidence *store.Evidence // what was seen on the way; nil: it comes from no stage file
 	recorded []byte          // the plan, once it is recorded

@@ -123,6 +123,7 @@ func (c *Closure) Record() (string, error) {
 	if err := c.record(path); err != nil {
 		return "", fmt.Errorf("record plan: %w", err)
 	}
+	c.sources = nil // their memos are kept, and they are large
 	return path, nil
 }
 
