@@ -77,6 +77,7 @@ func (b *bench) findPlx() error {
 	if path == "" {
 		path = filepath.Join(b.options.dir, "plx")
 		build := exec.CommandContext(b.ctx, "go", "build", "-o", path, "./cmd/plx")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the README says: without libraries to be linked at each start
 		build.Stderr = b.stderr
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("go build ./cmd/plx: %v", err)
