@@ -187,6 +187,8 @@ func (term *terminal) marked(t *testing.T) []int {
 }
 
 // states returns the states of processes, a letter each; X for one that is gone.
+// One that is about to be stopped counts as stopped: a shell may wait for its
+// child to run a program, which doesn't, for it is stopped.
 func states(pids ...int) string {
 	text := ""
 	for _, pid := range pids {
@@ -194,11 +196,22 @@ func states(pids ...int) string {
 		_, after, _ := strings.Cut(string(stat), ") ")
 		if err != nil || after == "" || after[0] == 'Z' {
 			text += "X"
+		} else if after[0] == 'D' && stopPending(pid) {
+			text += "T"
 		} else {
 			text += after[:1]
 		}
 	}
 	return text
+}
+
+// stopPending reports whether SIGSTOP is on its way to the process.
+func stopPending(pid int) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // it may have ended
+	_, after, _ := strings.Cut(string(status), "\nShdPnd:\t")
+	text, _, _ := strings.Cut(after, "\n")
+	pending, err := strconv.ParseUint(text, 16, 64)
+	return err == nil && pending&(1<<(syscall.SIGSTOP-1)) != 0
 }
 
 // left returns what is left in the store's tmp.
