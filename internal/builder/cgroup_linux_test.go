@@ -35,6 +35,9 @@ func TestDivide(t *testing.T) {
 		{"", "", "77\n", "no controllers for memory and pids"},
 	} {
 		dir := makeTree(t, map[string]string{"cgroup.controllers": tt.controllers, "cgroup.subtree_control": tt.subtree, "cgroup.procs": tt.procs})
+		if err := os.Chmod(dir+"/cgroup.subtree_control", 0o644); err != nil {
+			t.Fatal(err)
+		}
 		_, err := divide(dir, 77)
 		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 			t.Errorf("%+v: %v", tt, err)

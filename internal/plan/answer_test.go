@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -21,7 +22,7 @@ type answered struct {
 func newAnswered(t *testing.T) answered {
 	t.Helper()
 	dir := project(t, map[string]string{"stage.toml": "[stage.a]\nsrc = [\"*.txt\"]\nrun = 'cat *.txt > \"$out/x\"'\n", "a.txt": "a"})
-	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
+	s, err := store.Open(filepath.Join(writableAtEnd(t, t.TempDir()), "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestRecall(t *testing.T) {
 	if got := a.Targets(); len(got) != 1 || got[0].Name != "a" || !strings.HasPrefix(got[0].Ref, "dref:") || a.Refs != got[0].Ref+"\n" {
 		t.Errorf("got %+v", got)
 	}
-	other, err := store.Open(filepath.Join(t.TempDir(), "store"))
+	other, err := store.Open(filepath.Join(writableAtEnd(t, t.TempDir()), "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,4 +237,18 @@ func signed(body []byte) []byte {
 	data := append([]byte(answerFormat), 0, 0, 0, 0, 0, 0, 0, 0)
 	data = append(data, body...)
 	return append(data, store.HashOf(data).String()...)
+}
+
+// writableAtEnd lets an ordinary user remove the stores in a directory when the
+// test has ended: trees are read-only.
+func writableAtEnd(t *testing.T, dir string) string {
+	t.Cleanup(func() {
+		filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				return os.Chmod(path, 0o755)
+			}
+			return err
+		})
+	})
+	return dir
 }
