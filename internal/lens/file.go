@@ -171,24 +171,9 @@ func withDates(v any) any {
 			v[i] = withDates(v[i])
 		}
 	case time.Time:
-		return datetime(v)
+		return store.DecodedDatetime(v)
 	}
 	return v
-}
-
-// datetime tells TOML's four kinds of dates apart as package toml does: by
-// the names of their locations.
-func datetime(t time.Time) store.Datetime {
-	switch t.Location().String() {
-	case "datetime-local":
-		return store.LocalDatetime(t)
-	case "date-local":
-		return store.LocalDate(t)
-	case "time-local":
-		return store.LocalTime(t)
-	default:
-		return store.OffsetDatetime(t)
-	}
 }
 
 // maxNumber is the size in bytes of the longest file that may hold a number,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"plx/internal/near"
 	"plx/internal/store"
 )
 
@@ -106,39 +107,9 @@ func shorten(s string) string {
 // suggest returns a question that names the word nearest to the given one, or
 // "" if none is near.
 func suggest(word string, words []string) string {
-	near, least := "", max(1, len(word)/3)+1
-	for _, w := range words {
-		if d := distance(word, w); d < least {
-			near, least = w, d
-		}
-	}
-	if near == "" {
+	meant := near.Name(word, words)
+	if meant == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", near)
-}
-
-// distance returns how many letters must be added, dropped, changed or
-// swapped with their neighbour to make b of a.
-func distance(a, b string) int {
-	before, row := []int(nil), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := row[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			next[j] = min(change, row[j]+1, next[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
+	return fmt.Sprintf("; did you mean %q?", meant)
 }

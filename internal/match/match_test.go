@@ -127,7 +127,7 @@ func TestParseErrors(t *testing.T) {
 		{table{}, "", "want one of latest, only, some, all, best, exact"},
 		{table{"where": "a > 1"}, "", "want one of latest"},
 		{table{"best": int64(1), "by": "a", "odrer": "min"}, "odrer", `unknown key; did you mean "order"?`},
-		{table{"latest": int64(1), "b": int64(1)}, "b", `did you mean "by"?`},
+		{table{"latest": int64(1), "yb": int64(1)}, "yb", `did you mean "by"?`},
 		{table{"latest": int64(1), "frobnicate": int64(1)}, "frobnicate", "unknown key"},
 		{table{"best": int64(1), "latest": int64(1), "by": "a"}, "best", "a matcher is one of latest and best, not both"},
 		{table{"latest": int64(0)}, "latest", "want a count, 1 or more, have 0"},
@@ -190,21 +190,6 @@ func TestExactCannotBeChangedFromOutside(t *testing.T) {
 	m.Exact()[0] = store.RRef{}
 	if m.Exact()[0] != ref(t, "a") {
 		t.Error("a caller changed the matcher")
-	}
-}
-
-func TestDistance(t *testing.T) {
-	tests := []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"order", "odrer", 1}, {"best", "rest", 1}, {"latest", "lates", 1}, {"abc", "xyz", 3}}
-	for _, tt := range tests {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-		if got := distance(tt.b, tt.a); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", tt.b, tt.a, got, tt.want)
-		}
 	}
 }
 

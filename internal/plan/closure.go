@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"plx/internal/match"
+	"plx/internal/near"
 	"plx/internal/store"
 )
 
@@ -324,5 +325,5 @@ func sameValue(a, b string) bool {
 
 func (c *Closure) missing(name string) *NotFoundError {
 	names := slices.Sorted(maps.Keys(c.byName))
-	return &NotFoundError{Name: name, File: c.origin.file, Near: nearest(name, names), Have: names}
+	return &NotFoundError{Name: name, File: c.origin.file, Near: near.Name(name, names), Have: names}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"plx/internal/match"
+	"plx/internal/near"
 	"plx/internal/store"
 )
 
@@ -77,7 +78,7 @@ func (f *File) target(name string) ([]*stage, error) {
 	missing := &NotFoundError{Name: name, File: f.path, Have: have}
 	r, err := parseRef(name)
 	if err != nil || r.narrowed {
-		missing.Near = nearest(name, have)
+		missing.Near = near.Name(name, have)
 		if r.set {
 			missing.Err = err
 		}
@@ -86,7 +87,7 @@ func (f *File) target(name string) ([]*stage, error) {
 	is, err := new(problems).find(f.units[0], r)
 	var unknown *unknownError
 	if errors.As(err, &unknown) {
-		missing.Near = nearest(r.name, have)
+		missing.Near = near.Name(r.name, have)
 		return nil, missing
 	}
 	if err != nil {

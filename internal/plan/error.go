@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"plx/internal/near"
 )
 
 // A SyntaxError is one thing that is wrong in a stage file, or in a value
@@ -142,7 +144,7 @@ func (p *problems) guess(word string, names []string) string {
 	if p.guesses += len(names); p.guesses > maxGuesses {
 		return ""
 	}
-	return nearest(word, names)
+	return near.Name(word, names)
 }
 
 // near returns the guess as the end of a message.
@@ -153,44 +155,4 @@ func didYouMean(name string) string {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", name)
-}
-
-// nearest returns the name that is most like word, the first of them, or
-// nothing where none is like it.
-func nearest(word string, names []string) string {
-	// A third of the word may be wrong; of two letters one, of one none.
-	best, limit := "", min(3, max(len(word)/3, min(1, len(word)-1)))
-	for _, name := range names {
-		if len(name)-len(word) > limit || len(word)-len(name) > limit {
-			continue
-		}
-		if d := distance(strings.ToLower(word), strings.ToLower(name)); d <= limit && name != word {
-			best, limit = name, d-1
-		}
-	}
-	return best
-}
-
-// distance counts the bytes to insert, delete, replace, or swap with their
-// neighbours to make b of a.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, last, row = last, row, before
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -155,19 +154,5 @@ func TestGivenParams(t *testing.T) {
 		if got := f.units[0].families["x"].stages[0].config[tt.key]; got != tt.value {
 			t.Errorf("%s: got %T %v, want %v", tt.given, got, got, tt.value)
 		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"anneal", "plot", "start", "x"}
-	for word, want := range map[string]string{
-		"strat": "start", "Start": "start", "aneal": "anneal", "plots": "plot", "y": "", "X": "x", "": "", "completely": "", "plot": "",
-	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-	if !slices.IsSorted(names) {
-		t.Error("names were changed")
 	}
 }

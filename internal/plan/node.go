@@ -293,7 +293,7 @@ func (p *problems) canonical(n *node) any {
 		}
 		return v
 	case time.Time:
-		return datetime(v)
+		return store.DecodedDatetime(v)
 	case []map[string]any, []any:
 		list := plainList(v)
 		out := make([]any, len(list))
@@ -323,19 +323,4 @@ func plainList(v any) []any {
 		list[i] = t
 	}
 	return list
-}
-
-// datetime tells the kinds of dates apart by the names that the toml package
-// gives to their locations.
-func datetime(t time.Time) store.Datetime {
-	switch t.Location().String() {
-	case "datetime-local":
-		return store.LocalDatetime(t)
-	case "date-local":
-		return store.LocalDate(t)
-	case "time-local":
-		return store.LocalTime(t)
-	default:
-		return store.OffsetDatetime(t)
-	}
 }

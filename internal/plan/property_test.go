@@ -162,7 +162,7 @@ func inlineValue(r *rand.Rand, v any) string {
 	case string:
 		return fmt.Sprintf("%q", v)
 	case time.Time:
-		return datetime(v).String()
+		return store.DecodedDatetime(v).String()
 	case float64:
 		return fmt.Sprintf("%.3f", v)
 	default:

@@ -46,6 +46,21 @@ func LocalDate(t time.Time) Datetime { return datetime("$date", t) }
 // LocalTime returns the time of day of t.
 func LocalTime(t time.Time) Datetime { return datetime("$time", t) }
 
+// DecodedDatetime returns the date that package toml decoded as t. It tells
+// TOML's four kinds apart by the names that it gives to their locations.
+func DecodedDatetime(t time.Time) Datetime {
+	switch t.Location().String() {
+	case "datetime-local":
+		return LocalDatetime(t)
+	case "date-local":
+		return LocalDate(t)
+	case "time-local":
+		return LocalTime(t)
+	default:
+		return OffsetDatetime(t)
+	}
+}
+
 func datetime(kind string, t time.Time) Datetime {
 	return Datetime{kind, t.Format(datetimeLayouts[kind])}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/BurntSushi/toml"
 )
 
 func TestCanonical(t *testing.T) {
@@ -220,4 +222,25 @@ func FuzzParseCanonical(f *testing.F) {
 			t.Errorf("got %s, %v, want %s", again, err, data)
 		}
 	})
+}
+
+// What TOML's own library decodes is told apart by what it calls the places
+// of its times; with another version of it this fails first.
+func TestDecodedDatetime(t *testing.T) {
+	for text, want := range map[string]string{
+		"1979-05-27T07:32:00Z":      `{"$datetime":"1979-05-27T07:32:00Z"}`,
+		"1979-05-27T00:32:00-07:00": `{"$datetime":"1979-05-27T00:32:00-07:00"}`,
+		"1979-05-27T07:32:00":       `{"$datetime-local":"1979-05-27T07:32:00"}`,
+		"1979-05-27":                `{"$date":"1979-05-27"}`,
+		"07:32:00":                  `{"$time":"07:32:00"}`,
+	} {
+		var table map[string]any
+		if _, err := toml.Decode("X = "+text, &table); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Canonical(DecodedDatetime(table["X"].(time.Time)))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
+		}
+	}
 }
