@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // This file runs a command and measures it. It is run by a process that does
@@ -79,10 +80,7 @@ func peak(state *os.ProcessState) int64 {
 	if !ok {
 		return 0
 	}
-	if runtime.GOOS == "darwin" {
-		return int64(usage.Maxrss)
-	}
-	return int64(usage.Maxrss) * 1024
+	return host.PeakMemory(usage)
 }
 
 // grace is how long a command may take to end after it was told to.

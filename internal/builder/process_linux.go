@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // process is described in process.go.
@@ -134,7 +136,7 @@ func (p *process) reap(u *Usage) error {
 			return os.NewSyscallError("wait4", err)
 		}
 		u.User, u.System = time.Duration(took.Utime.Nano()), time.Duration(took.Stime.Nano())
-		u.MaxRSS = took.Maxrss << 10 // from KiB
+		u.MaxRSS = host.PeakMemory(&took)
 		return exitError(status)
 	}
 }

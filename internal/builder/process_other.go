@@ -4,10 +4,11 @@ package builder
 
 import (
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // process is described in process.go. Here it is reaped as soon as it exits.
@@ -69,10 +70,7 @@ func (p *process) reap(u *Usage) error {
 		return os.NewSyscallError("wait4", p.err)
 	}
 	u.User, u.System = time.Duration(p.took.Utime.Nano()), time.Duration(p.took.Stime.Nano())
-	u.MaxRSS = int64(p.took.Maxrss)
-	if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
-		u.MaxRSS <<= 10 // from KiB
-	}
+	u.MaxRSS = host.PeakMemory(&p.took)
 	return exitError(p.status)
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/zeebo/blake3"
 
-	"plx/internal/store"
+	"plx/internal/builder/host"
 )
 
 // How results are brought to where people want them.
@@ -206,7 +206,7 @@ func (p *publisher) copy(j job, to string) error {
 	if err != nil {
 		return err
 	}
-	err = store.Clone(dst, src)
+	err = host.Clone(int(dst.Fd()), int(src.Fd()))
 	switch {
 	case err != nil && p.how == Reflink:
 		err = fmt.Errorf("it can't share blocks with the store: %w", err)

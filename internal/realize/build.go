@@ -224,9 +224,9 @@ func isFailure(err error) bool {
 func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	command := t.command(t.st.Dir(), t.run, t.log)
 	command.Carry, command.Used = t.carriedDir(), t.used
-	if j, err := newJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
-		defer j.close()
-		command.Jobs = j.ends()
+	if j, err := builder.NewJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
+		defer j.Close()
+		command.Jobs = j.Ends()
 	}
 	usage, err := t.g.run(ctx, command)
 	t.over = usage.Over

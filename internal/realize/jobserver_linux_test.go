@@ -7,14 +7,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"plx/internal/builder"
 	"plx/internal/plan"
 )
 
 // readJob reads a job as make does, and fails the test if there is none for
 // a long time.
-func readJob(t *testing.T, j *jobserver) {
+func readJob(t *testing.T, j *builder.Jobserver) {
 	t.Helper()
-	fds := []unix.PollFd{{Fd: int32(j.read.Fd()), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(j.Ends()[0].Fd()), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(fds, 60_000)
 		if err == unix.EINTR {
@@ -25,24 +26,27 @@ func readJob(t *testing.T, j *jobserver) {
 		}
 		break
 	}
-	if _, err := j.read.Read(make([]byte, 1)); err != nil {
+	if _, err := j.Ends()[0].Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // hasJob reports whether there is a job to be had.
-func hasJob(j *jobserver) bool { return j.unread() > 0 }
+func hasJob(j *builder.Jobserver) bool {
+	n, err := unix.IoctlGetInt(int(j.Ends()[0].Fd()), unix.TIOCINQ)
+	return err == nil && n > 0
+}
 
-func giveBack(t *testing.T, j *jobserver) {
+func giveBack(t *testing.T, j *builder.Jobserver) {
 	t.Helper()
-	if _, err := j.write.Write([]byte{'+'}); err != nil {
+	if _, err := j.Ends()[1].Write([]byte{'+'}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func openJobserver(t *testing.T, p *pool, own int) *jobserver {
+func openJobserver(t *testing.T, p *pool, own int) *builder.Jobserver {
 	t.Helper()
-	j, err := newJobserver(p, own)
+	j, err := builder.NewJobserver(p, own)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +83,7 @@ func TestJobserverLends(t *testing.T) {
 	readJob(t, j)
 	l.release() // the first command's own slot is lent, too
 	readJob(t, j)
-	j.close() // it has died with four
+	j.Close() // it has died with four
 	if err := p.full(); err != nil {
 		t.Error(err)
 	}
@@ -98,7 +102,7 @@ func TestJobserverOwn(t *testing.T) {
 	if p.slotsFree() != 0 {
 		t.Errorf("%d slots are free", p.slotsFree())
 	}
-	j.close()
+	j.Close()
 	l.release()
 	if err := p.full(); err != nil {
 		t.Error(err)
@@ -135,7 +139,7 @@ func TestJobserverIsRecalled(t *testing.T) {
 	for _, l := range []*lease{l, second, third} {
 		l.release()
 	}
-	j.close()
+	j.Close()
 	if err := p.full(); err != nil {
 		t.Error(err)
 	}
@@ -156,7 +160,7 @@ func TestJobserverIsNotFooled(t *testing.T) {
 	if hasJob(j) || p.slotsFree() != 0 {
 		t.Errorf("it has more than its own; %d slots are free", p.slotsFree())
 	}
-	j.close()
+	j.Close()
 	l.release()
 	if err := p.full(); err != nil {
 		t.Error(err)
@@ -173,10 +177,10 @@ func TestJobserverClosesFiles(t *testing.T) {
 		return len(entries)
 	}
 	p := newPool(2, nil)
-	openJobserver(t, p, 0).close()
+	openJobserver(t, p, 0).Close()
 	before := count()
 	for range 10 {
-		openJobserver(t, p, 1).close()
+		openJobserver(t, p, 1).Close()
 	}
 	if after := count(); after != before {
 		t.Errorf("%d files are open, before there were %d", after, before)

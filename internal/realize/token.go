@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"plx/internal/builder"
 	"plx/internal/plan"
 )
 
@@ -40,8 +41,8 @@ type pool struct {
 	free  map[string]int64
 	line  []*lease // those who wait
 
-	borrowers []*loan    // those who wait for a slot
-	lent      []borrower // those who have got one, for each, the oldest first
+	borrowers []*loan            // those who wait for a slot
+	lent      []builder.Borrower // those who have got one, for each, the oldest first
 	rotating  bool
 }
 
@@ -177,7 +178,7 @@ func (p *pool) grant() (recall func()) {
 	lent := slices.Clone(p.lent)
 	return func() {
 		for _, by := range lent {
-			if by.recall() {
+			if by.Recall() {
 				return // whose repaying asks for more, if that is not enough
 			}
 		}
@@ -210,21 +211,14 @@ func (p *pool) lend(amounts map[string]int64, n int64) {
 	}
 }
 
-// A borrower is the jobserver of a command.
-type borrower interface {
-	// recall gives a slot back by [pool.repay] if one is not in use, and reports
-	// whether one was.
-	recall() bool
-}
-
 // A loan is a slot that a borrower waits for.
 type loan struct {
-	by      borrower
+	by      builder.Borrower
 	granted chan struct{}
 }
 
-// borrow waits until a slot can be lent, or ctx ends.
-func (p *pool) borrow(ctx context.Context, by borrower) bool {
+// Borrow waits until a slot can be lent, or ctx ends.
+func (p *pool) Borrow(ctx context.Context, by builder.Borrower) bool {
 	b := &loan{by, make(chan struct{})}
 	p.mu.Lock()
 	p.borrowers = append(p.borrowers, b)
@@ -247,8 +241,8 @@ func (p *pool) borrow(ctx context.Context, by borrower) bool {
 	}
 }
 
-// repay gives a slot back that was lent.
-func (p *pool) repay(by borrower) {
+// Repay gives a slot back that was lent.
+func (p *pool) Repay(by builder.Borrower) {
 	p.mu.Lock()
 	i := slices.Index(p.lent, by)
 	if i < 0 {
@@ -261,8 +255,8 @@ func (p *pool) repay(by borrower) {
 	recall()
 }
 
-// settle asks for what is lent, where somebody in line wants it.
-func (p *pool) settle() {
+// Settle asks for what is lent, where somebody in line wants it.
+func (p *pool) Settle() {
 	p.mu.Lock()
 	recall := p.grant()
 	p.mu.Unlock()
@@ -288,7 +282,7 @@ func (p *pool) rotate() {
 	lent := slices.Clone(p.lent)
 	p.mu.Unlock()
 	for _, by := range lent {
-		if by.recall() {
+		if by.Recall() {
 			break
 		}
 	}

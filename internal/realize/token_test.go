@@ -188,7 +188,7 @@ type lender struct {
 	idle int
 }
 
-func (b *lender) recall() bool {
+func (b *lender) Recall() bool {
 	b.mu.Lock()
 	if b.idle == 0 {
 		b.mu.Unlock()
@@ -196,13 +196,13 @@ func (b *lender) recall() bool {
 	}
 	b.idle--
 	b.mu.Unlock()
-	b.p.repay(b)
+	b.p.Repay(b)
 	return true
 }
 
 func (b *lender) borrow(t *testing.T) {
 	t.Helper()
-	if !b.p.borrow(t.Context(), b) {
+	if !b.p.Borrow(t.Context(), b) {
 		t.Fatal("nothing was lent")
 	}
 	b.mu.Lock()
@@ -233,7 +233,7 @@ func TestPoolRecalls(t *testing.T) {
 	}()
 	cancel()
 	<-ended
-	p.repay(b)
+	p.Repay(b)
 	l.release()
 	second.release()
 	if err := p.full(); err != nil {

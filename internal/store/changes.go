@@ -33,6 +33,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 const (
@@ -257,7 +259,7 @@ func (r *changesReader) look() error {
 		return errors.New("it is no file of changes")
 	}
 	last, err := r.before(st.Size)
-	r.moment = moment{bootID(), uint64(st.Dev), st.Ino, string(head), st.Size, last}
+	r.moment = moment{host.BootID(), uint64(st.Dev), st.Ino, string(head), st.Size, last}
 	return err
 }
 

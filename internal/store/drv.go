@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A drvTable is what a table of derivations holds: canonical forms by key.
@@ -266,7 +268,7 @@ func (s *Store) moveOldDerivations() error {
 		return err
 	}
 	defer dir.Close()
-	if err := syncFS(dir); err != nil { // before the files go
+	if err := host.SyncFS(dir); err != nil { // before the files go
 		return err
 	}
 	for first, bases := range byFirst {

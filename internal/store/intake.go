@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // An intake is files on their way into the store. A large file is copied at
@@ -233,7 +235,7 @@ func (in *intake) share(dst, src rawFile) bool {
 	if in.unshared.Load() {
 		return false
 	}
-	err := cloneFile(dst.fd, src.fd)
+	err := host.Clone(dst.fd, src.fd)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EXDEV) {
 		in.unshared.Store(true)
 	}

@@ -28,6 +28,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // journalFormat marks the journal and its version. What follows has always the
@@ -49,7 +51,7 @@ type journal struct {
 }
 
 // journalNow says that all that was written up to now is on the disk.
-func journalNow() journal { return journal{bootID(), time.Now().Add(-journalMargin).UnixNano()} }
+func journalNow() journal { return journal{host.BootID(), time.Now().Add(-journalMargin).UnixNano()} }
 
 func (j journal) text() []byte { return fmt.Appendf(nil, journalFormat, j.boot, j.since) }
 
@@ -83,7 +85,7 @@ func (s *Store) suspicion() (since int64, suspicious bool, err error) {
 		return 0, false, err
 	}
 	j := parseJournal(data)
-	return j.since, j.boot != bootID(), nil
+	return j.since, j.boot != host.BootID(), nil
 }
 
 // A syncer is how far what this process has written is on the disk.
@@ -141,19 +143,19 @@ func (s *Store) beginJournal() error {
 		return err
 	}
 	defer dir.Close()
-	if err := syncFS(dir); err != nil {
+	if err := host.SyncFS(dir); err != nil {
 		return err
 	}
 	if err := writeFile(s.journalPath(), journalNow().text(), 0o644); err != nil {
 		return err
 	}
-	return syncFS(dir)
+	return host.SyncFS(dir)
 }
 
 // startJournal makes the journal this boot's, when all is on the disk.
 func (s *Store) startJournal() error {
 	now := journalNow()
-	if err := syncFS(s.disk.file); err != nil {
+	if err := host.SyncFS(s.disk.file); err != nil {
 		return err
 	}
 	if _, err := s.disk.file.WriteAt(now.text(), 0); err != nil {
@@ -216,7 +218,7 @@ func (s *Store) Sync() error {
 		return err
 	}
 	since := journalNow()
-	syncErr := syncFS(d.file)
+	syncErr := host.SyncFS(d.file)
 	if syncErr == nil {
 		_, syncErr = d.file.WriteAt(since.text(), 0)
 	}

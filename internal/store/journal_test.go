@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // powerLoss has the journal say that the machine went down, and that what has
@@ -125,7 +127,7 @@ func checkPowerLoss(t *testing.T, dir, path, how string) {
 		t.Fatalf("got %v, %v, want %v", again, err, refs)
 	}
 	checkSound(t, writer)
-	if data, err := os.ReadFile(dir + "/journal"); err != nil || parseJournal(data).boot != bootID() {
+	if data, err := os.ReadFile(dir + "/journal"); err != nil || parseJournal(data).boot != host.BootID() {
 		t.Errorf("journal: %q, %v", data, err)
 	}
 	if strings.HasSuffix(path, "/file") && lost == 0 {
@@ -205,7 +207,7 @@ func TestPowerLossInTheMiddle(t *testing.T) {
 func TestClockSetBack(t *testing.T) {
 	s := held(t)
 	ahead := time.Now().Add(time.Hour)
-	overwrite(t, s.journalPath(), string(journal{bootID(), ahead.UnixNano()}.text()))
+	overwrite(t, s.journalPath(), string(journal{host.BootID(), ahead.UnixNano()}.text()))
 	result(t, s, derive(t, s, Derivation{Name: "a"}), nil, "1")
 	data, err := os.ReadFile(s.journalPath())
 	if err != nil || parseJournal(data).since > time.Now().UnixNano() {
@@ -223,7 +225,7 @@ func TestSync(t *testing.T) {
 		}
 		return parseJournal(data).since
 	}
-	overwrite(t, s.journalPath(), string(journal{bootID(), 1}.text()))
+	overwrite(t, s.journalPath(), string(journal{host.BootID(), 1}.text()))
 	result(t, s, derive(t, s, Derivation{Name: "a"}), nil, "1")
 	if read() != 1 {
 		t.Error("the journal moved on before the sync")
@@ -231,7 +233,7 @@ func TestSync(t *testing.T) {
 	if err := s.Sync(); err != nil || read() == 1 {
 		t.Errorf("the journal did not move on: %v", err)
 	}
-	overwrite(t, s.journalPath(), string(journal{bootID(), 1}.text()))
+	overwrite(t, s.journalPath(), string(journal{host.BootID(), 1}.text()))
 	if err := s.Sync(); err != nil || read() != 1 {
 		t.Errorf("synced with nothing written: %v", err)
 	}

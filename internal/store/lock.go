@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // lockPoll is how often a lock that another process holds is tried again: the
@@ -143,7 +145,7 @@ func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (re
 			}
 		}
 	}, func() error {
-		err := unix.FcntlFlock(f.Fd(), ofdSetLock, &lock)
+		err := unix.FcntlFlock(f.Fd(), host.LockOpenFile, &lock)
 		if isHeld(err) {
 			if own := look(); own != nil {
 				return own

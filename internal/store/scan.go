@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A TreeError says that a directory holds what no tree can hold.
@@ -302,7 +304,7 @@ func copyFile(from, to string, executable bool) error {
 
 // copyContent copies a file, sharing its blocks where the file system can.
 func copyContent(dst, src *os.File) error {
-	if cloneFile(int(dst.Fd()), int(src.Fd())) == nil {
+	if host.Clone(int(dst.Fd()), int(src.Fd())) == nil {
 		return nil
 	}
 	_, err := io.Copy(dst, src)

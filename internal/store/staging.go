@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // A Staging is a directory where a result is made.
@@ -65,7 +67,7 @@ func (st *Staging) Again() error {
 		return nil
 	}
 	defer old.logFile.Close()
-	if os.Rename(old.log, st.log) == nil && isUnused(old.logFile) {
+	if os.Rename(old.log, st.log) == nil && host.IsUnused(old.logFile) {
 		return nil // an inode less to make
 	}
 	return os.RemoveAll(st.log) // if it was kept, it isn't there

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"plx/internal/builder/host"
 )
 
 // What a result can't hold is refused, and the error names it.
@@ -469,5 +471,5 @@ func tellsUnused(t *testing.T, s *Store) bool {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	return isUnused(f)
+	return host.IsUnused(f)
 }

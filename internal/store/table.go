@@ -15,6 +15,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A table is what such a file holds.
@@ -103,7 +105,7 @@ func (s *Store) filterTables(paths []string, keep func(value, key []byte) bool) 
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := syncFS(s.disk.file); err != nil {
+	if err := host.SyncFS(s.disk.file); err != nil {
 		return err
 	}
 	for path, tmp := range fresh {

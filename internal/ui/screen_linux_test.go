@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A pty is a terminal, and what a person sees of it.
@@ -232,7 +234,7 @@ func TestScreenKeeps(t *testing.T) {
 // afterwards.
 func TestScreenKeys(t *testing.T) {
 	p := openPTY(t, 80, 24)
-	before, err := unix.IoctlGetTermios(int(p.slave.Fd()), getTermios)
+	before, err := unix.IoctlGetTermios(int(p.slave.Fd()), host.GetTermios)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +249,7 @@ func TestScreenKeys(t *testing.T) {
 		return view.typed == "vnC"
 	})
 	s.Close()
-	after, err := unix.IoctlGetTermios(int(p.slave.Fd()), getTermios)
+	after, err := unix.IoctlGetTermios(int(p.slave.Fd()), host.GetTermios)
 	if err != nil || *after != *before {
 		t.Errorf("the mode is %+v, was %+v, %v", after, before, err)
 	}

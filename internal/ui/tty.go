@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A tty is a terminal, as far as a screen needs one. Its keys are read as they
@@ -27,7 +29,7 @@ func newTTY(out, in *os.File, keys bool) *tty {
 		return t
 	}
 	var err error
-	if t.before, err = unix.IoctlGetTermios(int(in.Fd()), getTermios); err != nil {
+	if t.before, err = unix.IoctlGetTermios(int(in.Fd()), host.GetTermios); err != nil {
 		return t
 	}
 	if t.wake[0], t.wake[1], err = os.Pipe(); err == nil {
@@ -61,7 +63,7 @@ func (t *tty) begin() bool {
 	mode := *t.before
 	mode.Lflag &^= unix.ICANON | unix.ECHO
 	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
-	if unix.IoctlSetTermios(int(t.in.Fd()), setTermios, &mode) != nil {
+	if unix.IoctlSetTermios(int(t.in.Fd()), host.SetTermios, &mode) != nil {
 		return false
 	}
 	t.active.Store(true)
@@ -73,7 +75,7 @@ func (t *tty) begin() bool {
 // end sets the mode that was before.
 func (t *tty) end() {
 	if t.active.CompareAndSwap(true, false) && t.foreground() {
-		unix.IoctlSetTermios(int(t.in.Fd()), setTermios, t.before)
+		unix.IoctlSetTermios(int(t.in.Fd()), host.SetTermios, t.before)
 	}
 }
 

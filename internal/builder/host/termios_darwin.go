@@ -1,11 +1,9 @@
-//go:build !linux
-
-package ui
+package host
 
 import "golang.org/x/sys/unix"
 
 // The requests for the mode of a terminal.
 const (
-	getTermios = unix.TIOCGETA
-	setTermios = unix.TIOCSETA
+	GetTermios = unix.TIOCGETA
+	SetTermios = unix.TIOCSETA
 )

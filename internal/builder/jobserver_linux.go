@@ -1,4 +1,4 @@
-package realize
+package builder
 
 // This file is the jobserver of a command: the other ends of the two pipes by
 // which make, and whoever knows its protocol, asks for leave to run one more
@@ -9,9 +9,9 @@ package realize
 //     doesn't give back comes back when it ends, and what it gives back without
 //     having had it counts for nothing.
 //
-//   - The jobs are slots of the pool. Those that the command has taken besides
+//   - The jobs are slots of a [Lender]. Those that the command has taken besides
 //     its first lie in the pipe from the beginning. One more is borrowed and put
-//     there whenever the pipe is empty. As long as nobody has read it, the pool
+//     there whenever the pipe is empty. As long as nobody has read it, the lender
 //     can have it back.
 //
 //   - That the pipe is empty is what the kernel tells a writer: a pipe of one
@@ -33,9 +33,9 @@ import (
 // borrowed for it: most end before that.
 const jobserverDelay = 50 * time.Millisecond
 
-// A jobserver hands slots to one command.
-type jobserver struct {
-	pool  *pool
+// A Jobserver hands slots to one command.
+type Jobserver struct {
+	slots Lender
 	read  *os.File // the command's end of the pipe with jobs
 	write *os.File // the command's end of the pipe with jobs that have ended
 	jobs  *os.File // the other end of read
@@ -49,9 +49,9 @@ type jobserver struct {
 	lent int // slots that are borrowed
 }
 
-// newJobserver returns a jobserver with so many jobs of the command's own.
-func newJobserver(p *pool, own int) (*jobserver, error) {
-	j := &jobserver{pool: p, own: own}
+// NewJobserver returns a jobserver with so many jobs of the command's own.
+func NewJobserver(from Lender, own int) (*Jobserver, error) {
+	j := &Jobserver{slots: from, own: own}
 	if err := j.open(); err != nil {
 		j.closeFiles()
 		return nil, fmt.Errorf("jobserver: %w", err)
@@ -71,7 +71,7 @@ func newJobserver(p *pool, own int) (*jobserver, error) {
 
 // open makes the pipes. The ends that the command gets block, as programs
 // expect; those that stay here don't.
-func (j *jobserver) open() error {
+func (j *Jobserver) open() error {
 	var down, up [2]int
 	if err := unix.Pipe2(down[:], unix.O_CLOEXEC); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (j *jobserver) open() error {
 	return nil
 }
 
-func (j *jobserver) closeFiles() {
+func (j *Jobserver) closeFiles() {
 	for _, f := range []*os.File{j.read, j.write, j.jobs, j.ended} {
 		if f != nil {
 			f.Close()
@@ -100,7 +100,7 @@ func (j *jobserver) closeFiles() {
 }
 
 // openAgain opens the pipe with jobs once more.
-func (j *jobserver) openAgain() (err error) {
+func (j *Jobserver) openAgain() (err error) {
 	raw, err := j.read.SyscallConn()
 	if err != nil {
 		return err
@@ -118,18 +118,18 @@ func (j *jobserver) openAgain() (err error) {
 	return err
 }
 
-// ends returns what the command is given: where it reads jobs, and where it
+// Ends returns what the command is given: where it reads jobs, and where it
 // gives them back.
-func (j *jobserver) ends() [2]*os.File { return [2]*os.File{j.read, j.write} }
+func (j *Jobserver) Ends() [2]*os.File { return [2]*os.File{j.read, j.write} }
 
 // put makes one more job to be had.
-func (j *jobserver) put() error {
+func (j *Jobserver) put() error {
 	_, err := j.jobs.Write([]byte{'+'})
 	return err
 }
 
 // feed borrows a slot whenever there is no job to be had.
-func (j *jobserver) feed(ctx context.Context) {
+func (j *Jobserver) feed(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		return
@@ -141,7 +141,7 @@ func (j *jobserver) feed(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	for j.awaitEmpty() == nil && j.pool.borrow(ctx, j) {
+	for j.awaitEmpty() == nil && j.slots.Borrow(ctx, j) {
 		j.mu.Lock()
 		j.lent++
 		err := j.put()
@@ -149,13 +149,13 @@ func (j *jobserver) feed(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		j.pool.settle() // somebody may have asked for it before it was there
+		j.slots.Settle() // somebody may have asked for it before it was there
 	}
 }
 
 // awaitEmpty waits until all jobs have been read. The error says that the
 // jobserver is closed.
-func (j *jobserver) awaitEmpty() error {
+func (j *Jobserver) awaitEmpty() error {
 	raw, err := j.jobs.SyscallConn()
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (j *jobserver) awaitEmpty() error {
 }
 
 // collect takes back what the command has no more use for.
-func (j *jobserver) collect() {
+func (j *Jobserver) collect() {
 	buf := make([]byte, 256)
 	for {
 		n, err := j.ended.Read(buf)
@@ -182,7 +182,7 @@ func (j *jobserver) collect() {
 
 // takeBack is for one job that has ended: what was borrowed goes first. A
 // command that gives back more than it had is not believed.
-func (j *jobserver) takeBack() {
+func (j *Jobserver) takeBack() {
 	j.mu.Lock()
 	switch {
 	case j.own+j.lent <= j.unread():
@@ -190,13 +190,13 @@ func (j *jobserver) takeBack() {
 		j.put()
 	default:
 		j.lent--
-		defer j.pool.repay(j) // which may call recall
+		defer j.slots.Repay(j) // which may call Recall
 	}
 	j.mu.Unlock()
 }
 
 // unread returns how many jobs are to be had.
-func (j *jobserver) unread() (n int) {
+func (j *Jobserver) unread() (n int) {
 	raw, err := j.jobs.SyscallConn()
 	if err != nil {
 		return 0
@@ -205,8 +205,8 @@ func (j *jobserver) unread() (n int) {
 	return n
 }
 
-// recall implements [borrower].
-func (j *jobserver) recall() bool {
+// Recall implements [Borrower].
+func (j *Jobserver) Recall() bool {
 	j.mu.Lock()
 	if j.lent == 0 || !j.takeUnread() {
 		j.mu.Unlock()
@@ -214,12 +214,12 @@ func (j *jobserver) recall() bool {
 	}
 	j.lent--
 	j.mu.Unlock()
-	j.pool.repay(j)
+	j.slots.Repay(j)
 	return true
 }
 
 // takeUnread takes a job that nobody has read out of the pipe.
-func (j *jobserver) takeUnread() bool {
+func (j *Jobserver) takeUnread() bool {
 	raw, err := j.again.SyscallConn()
 	if err != nil {
 		return false
@@ -232,8 +232,8 @@ func (j *jobserver) takeUnread() bool {
 	return taken && err == nil
 }
 
-// close gives all back that was borrowed. The command has ended.
-func (j *jobserver) close() {
+// Close gives all back that was borrowed. The command has ended.
+func (j *Jobserver) Close() {
 	j.stop()
 	j.closeFiles()
 	j.work.Wait()
@@ -245,6 +245,6 @@ func (j *jobserver) close() {
 	j.lent = 0
 	j.mu.Unlock()
 	for range lent {
-		j.pool.repay(j)
+		j.slots.Repay(j)
 	}
 }

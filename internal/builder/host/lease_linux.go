@@ -1,4 +1,4 @@
-package store
+package host
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isUnused reports whether an open file is empty and has no other name, and no
+// IsUnused reports whether an open file is empty and has no other name, and no
 // process has it open but this one.
-func isUnused(f *os.File) bool {
+func IsUnused(f *os.File) bool {
 	fd := f.Fd()
 	var st unix.Stat_t
 	if unix.Fstat(int(fd), &st) != nil || st.Size > 0 || st.Nlink != 1 {

@@ -1,9 +1,9 @@
-package ui
+package host
 
 import "golang.org/x/sys/unix"
 
 // The requests for the mode of a terminal.
 const (
-	getTermios = unix.TCGETS
-	setTermios = unix.TCSETS
+	GetTermios = unix.TCGETS
+	SetTermios = unix.TCSETS
 )

@@ -1,0 +1,6 @@
+package host
+
+import "syscall"
+
+// PeakMemory returns the most memory, in bytes, that one of the processes had.
+func PeakMemory(u *syscall.Rusage) int64 { return int64(u.Maxrss) << 10 }

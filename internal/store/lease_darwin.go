@@ -1,7 +1,0 @@
-package store
-
-import "os"
-
-// isUnused reports whether an open file is empty and has no other name, and no
-// process has it open but this one. Here nothing tells.
-func isUnused(*os.File) bool { return false }

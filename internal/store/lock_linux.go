@@ -1,7 +1,0 @@
-package store
-
-import "golang.org/x/sys/unix"
-
-// ofdSetLock is the lock of fcntl(2) that belongs to an open file, not to a
-// process: builds of one process exclude each other as those of two do.
-const ofdSetLock = unix.F_OFD_SETLK
