@@ -106,23 +106,17 @@ func measured(s *store.Store, f duFlags, args []string) ([]duJSON, [][]store.Obj
 		groups = append(groups, []store.Object{o})
 	}
 	for _, arg := range args {
-		if c, err := currentPlan(s); err == nil && !hasKind(arg) {
-			if stages, err := c.Select(arg); err == nil {
-				for _, stage := range stages {
-					add(stage.Name, store.Object{DRef: stage.Ref})
-				}
-				continue
-			}
-		}
-		sub, err := named(s, arg)
+		sel, err := selected(s, arg)
 		if err != nil {
 			return nil, nil, err
 		}
-		o := store.Object{DRef: sub.dref}
-		if len(sub.rrefs) > 0 {
-			o.RRef = sub.rrefs[0]
+		for _, stage := range sel.stages {
+			name := arg
+			if len(sel.stages) > 1 {
+				name = stage.Name
+			}
+			add(name, store.Object{DRef: stage.Ref, RRef: sel.rref})
 		}
-		add(arg, o)
 	}
 	if len(args) > 0 {
 		return docs, groups, nil

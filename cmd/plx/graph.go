@@ -22,7 +22,7 @@ type graphFlags struct{ svg, dot, mermaid, ascii, unfold, realizations, json boo
 func (a *app) graphCmd() *cobra.Command {
 	var f graphFlags
 	cmd := &cobra.Command{
-		Use:   "graph [flags] [STAGE…]",
+		Use:   "graph [flags] [STAGE|REF…]",
 		Short: "Draw what depends on what",
 		Long: `Draws the stages of the current plan, or those that the named ones depend on,
 with what there is of each: done; to build; open, which depends on what is to be
@@ -75,17 +75,14 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 	if f.svg {
 		return a.graphSVG(ctx, s, f, args)
 	}
-	c, err := currentPlan(s)
+	c, err := reported(s, args)
 	if err != nil {
-		return err
-	}
-	if c, err = needed(c, args); err != nil {
 		return err
 	}
 	var g graph.Graph
 	if f.realizations {
 		var refs []store.RRef
-		if refs, err = a.chosenOf(ctx, s, c, c.Targets()); err == nil {
+		if refs, err = a.drawnRefs(ctx, s, c, args); err == nil {
 			g, err = graph.Realizations(s, refs, c)
 		}
 	} else {
@@ -110,20 +107,21 @@ func (a *app) graphSVG(ctx context.Context, s *store.Store, f graphFlags, args [
 	return a.result(strings.TrimSuffix(text, "\n"))
 }
 
-// needed returns what the stages depend on, and without any all that there is.
-func needed(c *plan.Closure, names []string) (*plan.Closure, error) {
-	var stages []*plan.Stage
-	for _, name := range names {
-		found, err := c.Select(name)
+// drawnRefs returns the realizations that are drawn with what they were built
+// from: those that are named, or chosen for what is.
+func (a *app) drawnRefs(ctx context.Context, s *store.Store, c *plan.Closure, args []string) ([]store.RRef, error) {
+	if len(args) == 0 {
+		return a.chosenOf(ctx, s, c, c.Targets())
+	}
+	var all []store.RRef
+	for _, arg := range args {
+		refs, err := a.chosenOfAll(ctx, s, arg)
 		if err != nil {
-			return nil, notPlanned(err)
+			return nil, err
 		}
-		stages = append(stages, found...)
+		all = append(all, refs...)
 	}
-	if stages == nil {
-		return c, nil
-	}
-	return c.Below(stages...), nil
+	return all, nil
 }
 
 // stageGraph returns the graph of stages, with what there is of each.

@@ -63,6 +63,12 @@ func splitRequest(s *store.Store, args, params []string) (request, error) {
 				return r, err
 			}
 			r.drefs = append(r.drefs, o.DRef)
+		case strings.HasPrefix(arg, "rref:"):
+			o, err := reference(s, arg)
+			if err != nil {
+				return r, err
+			}
+			return r, wantsStage(arg, o)
 		default:
 			r.targets = append(r.targets, arg)
 		}
@@ -75,6 +81,29 @@ func splitRequest(s *store.Store, args, params []string) (request, error) {
 		r.params = given
 	}
 	return r, err
+}
+
+// hashes reads arguments that all are beginnings of hashes, where no stages have
+// these names: err says so. It is returned where they aren't.
+func hashes(s *store.Store, args, params []string, err error) (request, bool, error) {
+	var usage *usageError
+	if len(args) == 0 || len(params) > 0 || !is[*plan.NotFoundError](err) && !errors.As(err, &usage) {
+		return request{}, false, err
+	}
+	var r request
+	for _, arg := range args {
+		o, ok, wrong := abbreviated(s, arg)
+		switch {
+		case wrong != nil:
+			return r, false, wrong
+		case !ok:
+			return r, false, err
+		case !o.RRef.IsZero():
+			return r, false, wantsStage(arg, o)
+		}
+		r.drefs = append(r.drefs, o.DRef)
+	}
+	return r, true, nil
 }
 
 // complete takes what is not said from the newest plan in this directory.

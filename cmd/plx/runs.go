@@ -115,18 +115,18 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 	}
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
 	for _, arg := range args {
-		c, stages, err := selected(s, arg)
+		sel, err := selected(s, arg)
 		if err != nil {
 			return nil, nil, err
 		}
-		more, err := z.Ranks(ctx, c, stages)
+		more, err := z.Ranks(ctx, sel.closure, sel.stages)
 		if err != nil {
 			return nil, nil, err
 		}
 		for ref, rank := range more {
 			ranks[ref] = rank
 		}
-		for _, stage := range stages {
+		for _, stage := range sel.stages {
 			add(stage)
 		}
 	}
@@ -144,29 +144,6 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		}
 	}
 	return all, ranks, err
-}
-
-// selected returns the stages that the argument names, and the closure that they
-// are in: of the current plan, or of a reference.
-func selected(s *store.Store, arg string) (*plan.Closure, []*plan.Stage, error) {
-	if !hasKind(arg) {
-		c, err := currentPlan(s)
-		if err == nil {
-			stages, err := c.Select(arg)
-			if err == nil {
-				return c, stages, nil
-			}
-		}
-	}
-	sub, err := named(s, arg)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := plan.FromRefs(s, []store.DRef{sub.dref})
-	if err != nil {
-		return nil, nil, err
-	}
-	return c, c.Targets(), nil
 }
 
 func sortRuns(runs []query.Run, f runsFlags) error {

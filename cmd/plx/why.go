@@ -124,11 +124,7 @@ func (a *app) whyOf(ctx context.Context, s *store.Store, f whyFlags, arg string,
 	if err == nil {
 		return c, stages, store.RRef{}, nil
 	}
-	o, ok, wrong := abbreviated(s, arg)
-	if hasKind(arg) {
-		o, wrong = reference(s, arg)
-		ok = true
-	}
+	o, ok, wrong := referred(s, arg)
 	if wrong != nil || !ok {
 		return nil, nil, store.RRef{}, errors.Join(wrong, unlessNil(wrong, err))
 	}
