@@ -70,6 +70,8 @@ func (a *app) find(ctx context.Context, f findFlags, names []string) error {
 	if err := findNames(s, &q, names); err != nil {
 		return err
 	}
+	s.ReadOnce()
+	spareCollections()
 	q.Values = lensValues{s}
 	if q.Kind != query.AnyKept {
 		if q.Kept, err = s.KeptBy(ctx, f.root); err != nil {
@@ -176,15 +178,11 @@ func (f findFlags) ages(q *query.Search) error {
 // findTable prints what was found as plx runs does.
 func (a *app) findTable(s *store.Store, found []store.Made, f findFlags) error {
 	r := query.Reader{Store: s, Values: lensValues{s}, Damaged: func(err error) { a.tell("%v", err) }}
-	var runs []query.Run
-	for _, m := range found {
-		run, err := r.Run(m.Ref)
-		if err != nil {
-			r.Damaged(err)
-			continue
-		}
-		runs = append(runs, run)
+	refs := make([]store.RRef, len(found))
+	for i, m := range found {
+		refs[i] = m.Ref
 	}
+	runs := r.RunsOf(refs)
 	columns := []column{fixedColumn("rref"), fixedColumn("stage")}
 	for _, key := range query.ConfigNames(runs) {
 		columns = append(columns, configColumn(runs, key))

@@ -72,6 +72,7 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	if f.svg {
 		return a.graphSVG(ctx, s, f, args)
 	}

@@ -108,6 +108,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	defer s.Close()
 	if f.dryRun {
+		s.ReadOnce()
 		return a.dryRun(ctx, s, f, args)
 	}
 	if _, err := parseResources(f.resources, f.jobs); err != nil {

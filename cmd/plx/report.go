@@ -59,6 +59,7 @@ func (a *app) report(ctx context.Context, f reportFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	dir, limit := isDir(f.out), int64(reportLimit)
 	switch {
 	case f.json:

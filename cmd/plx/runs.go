@@ -77,6 +77,8 @@ func (a *app) runs(ctx context.Context, f runsFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
+	spareCollections()
 	named, ranks, err := a.runsOf(ctx, s, f, args)
 	if err != nil {
 		return err
@@ -119,6 +121,9 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := readAhead(s, sel.stages); err != nil {
+			return nil, nil, err
+		}
 		more, err := z.Ranks(ctx, sel.closure, sel.stages)
 		if err != nil {
 			return nil, nil, err
@@ -144,6 +149,20 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		}
 	}
 	return all, ranks, err
+}
+
+// readAhead reads the records of stages.
+func readAhead(s *store.Store, stages []*plan.Stage) error {
+	var all []store.RRef
+	for _, stage := range stages {
+		refs, err := s.Realizations(stage.Ref)
+		if err != nil {
+			return err
+		}
+		all = append(all, refs...)
+	}
+	s.ReadAhead(all)
+	return nil
 }
 
 func sortRuns(runs []query.Run, f runsFlags) error {

@@ -74,6 +74,7 @@ func (a *app) why(ctx context.Context, f whyFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	switch {
 	case f.alive:
 		return a.whyAlive(ctx, s, f, args[0])

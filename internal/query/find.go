@@ -64,12 +64,15 @@ func (q Search) Find(ctx context.Context, s *store.Store) ([]store.Made, error) 
 		if ok, err := q.configured(s, ref); err != nil || !ok {
 			continue // what can't be read is told by plx verify
 		}
-		for _, m := range all {
-			ok, err := q.holds(m.Ref)
-			if err != nil {
-				return nil, err
+		held, failed := make([]bool, len(all)), make([]error, len(all))
+		if q.Where != nil {
+			store.InParallel(len(all), func(i int) { held[i], failed[i] = q.holds(all[i].Ref) })
+		}
+		for i, m := range all {
+			if failed[i] != nil {
+				return nil, failed[i]
 			}
-			if ok {
+			if q.Where == nil || held[i] {
 				found = append(found, m)
 			}
 		}
@@ -102,9 +105,6 @@ func (q Search) fits(m store.Made) bool {
 }
 
 func (q Search) holds(ref store.RRef) (bool, error) {
-	if q.Where == nil {
-		return true, nil
-	}
 	why, err := q.Where.Refuse(ref, q.Values)
 	return why == "", err
 }
