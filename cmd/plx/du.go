@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type duFlags struct{ all, closure, byName, json bool }
@@ -81,18 +82,18 @@ func (a *app) du(ctx context.Context, f duFlags, args []string) error {
 	return a.resultTable(duTable(docs, closures))
 }
 
-func duTable(docs []duJSON, closures bool) table {
-	t := table{heads: []string{">OWN", ">SHARED"}}
+func duTable(docs []duJSON, closures bool) ui.Table {
+	t := ui.Table{Heads: []string{">OWN", ">SHARED"}}
 	if closures {
-		t.heads = append(t.heads, ">CLOSURE")
+		t.Heads = append(t.Heads, ">CLOSURE")
 	}
-	t.heads = append(t.heads, ">RESULTS", "NAME")
+	t.Heads = append(t.Heads, ">RESULTS", "NAME")
 	for _, d := range docs {
 		row := []string{sizeText(d.Own), sizeText(d.Shared)}
 		if closures {
 			row = append(row, sizeText(d.Closure))
 		}
-		t.add(append(row, strconv.Itoa(d.Realizations), d.Name)...)
+		t.Add(append(row, strconv.Itoa(d.Realizations), d.Name)...)
 	}
 	return t
 }

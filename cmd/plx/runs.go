@@ -13,6 +13,7 @@ import (
 	"plx/internal/query"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type runsFlags struct {
@@ -202,7 +203,7 @@ func (a *app) printRuns(runs []query.Run, columns []column, f runsFlags) error {
 	case f.csv:
 		return a.runsCSV(runs, columns)
 	case f.markdown:
-		return a.result(runsTable(runs, columns).markdown()...)
+		return a.result(markdown(runsTable(runs, columns))...)
 	}
 	if len(runs) == 0 {
 		return nil
@@ -210,8 +211,8 @@ func (a *app) printRuns(runs []query.Run, columns []column, f runsFlags) error {
 	return a.resultTable(runsTable(runs, columns))
 }
 
-func runsTable(runs []query.Run, columns []column) table {
-	var t table
+func runsTable(runs []query.Run, columns []column) ui.Table {
+	var t ui.Table
 	rows := make([][]string, len(runs))
 	for _, c := range columns {
 		right := c.right
@@ -220,9 +221,9 @@ func runsTable(runs []query.Run, columns []column) table {
 			right = right || isNumber(v)
 			rows[i] = append(rows[i], c.cell(v))
 		}
-		t.heads = append(t.heads, heading(c.name, right))
+		t.Heads = append(t.Heads, heading(c.name, right))
 	}
-	t.rows = rows
+	t.Rows = rows
 	return t
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"plx/internal/query"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type treeFlags struct {
@@ -86,7 +87,7 @@ func printTree[N comparable](a *app, f treeFlags, top query.Branch[N], name func
 	lines := []string{name(top.Node)}
 	drawBranches(&lines, "", top, name)
 	for i := range lines {
-		lines[i] = fit(lines[i], a.width())
+		lines[i] = ui.Fit(lines[i], a.width())
 	}
 	return a.result(lines...)
 }
@@ -158,7 +159,7 @@ func (a *app) treeFiles(ctx context.Context, s *store.Store, f treeFlags, arg st
 	lines := []string{fmt.Sprintf("%s (%s)", short(r.Ref), size(r.Manifest.Size()))}
 	drawFiles(&lines, "", ".", dirsOf(r.Manifest), f.depth)
 	for i := range lines {
-		lines[i] = fit(lines[i], a.width())
+		lines[i] = ui.Fit(lines[i], a.width())
 	}
 	return a.result(lines...)
 }
@@ -208,16 +209,7 @@ func drawFiles(lines *[]string, indent, at string, dirs map[string]*dir, depth i
 		default:
 			text += fmt.Sprintf(" (%s)", size(e.Size))
 		}
-		all = append(all, drawn{strings.Map(visible, text), below})
+		all = append(all, drawn{strings.Map(ui.Visible, text), below})
 	}
 	draw(lines, indent, all)
-}
-
-// visible is for names of files: what would do something to a terminal is
-// marked.
-func visible(r rune) rune {
-	if r < ' ' || r == 0x7f {
-		return '\uFFFD'
-	}
-	return r
 }

@@ -61,7 +61,8 @@ func clock(d time.Duration) string {
 // cells measures text that may have colours.
 var cells = displaywidth.Options{ControlSequences: true}
 
-func width(text string) int { return cells.String(text) }
+// Width returns how many cells of a terminal a text takes.
+func Width(text string) int { return cells.String(text) }
 
 // signs are the characters with which something is drawn.
 type signs struct{ done, reused, failed, dot, cut, rule string }
@@ -98,7 +99,7 @@ func (s signs) fit(text string, n int) string {
 // pad cuts or fills a text to so many cells.
 func (s signs) pad(text string, n int) string {
 	text = s.fit(text, n)
-	return text + strings.Repeat(" ", max(0, n-width(text)))
+	return text + strings.Repeat(" ", max(0, n-Width(text)))
 }
 
 // The colours, all of which every terminal has.

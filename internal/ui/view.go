@@ -32,7 +32,7 @@ func (l *Live) Lines(width, height int) (lines []string, whole bool) {
 func (l *Live) nameColumn(shown []*run, columns int) int {
 	longest := 8
 	for _, r := range shown {
-		longest = max(longest, width(r.stage.Name)+width(r.suffix()))
+		longest = max(longest, Width(r.stage.Name)+Width(r.suffix()))
 	}
 	most := max(columns*2/5, 24)
 	return max(min(longest, most, columns-logColumn), 1)
@@ -56,7 +56,7 @@ func (r *run) suffix() string {
 // before, and the last line of its log.
 func (l *Live) runLine(r *run, column, columns int) string {
 	name, suffix := r.stage.Name, r.suffix()
-	if room := column - width(suffix); room >= 4 {
+	if room := column - Width(suffix); room >= 4 {
 		name = l.signs.fit(name, room) + suffix
 	}
 	name = paint(bold, l.signs.pad(name, column))
@@ -104,7 +104,7 @@ func (l *Live) bottom(columns, hidden int) string {
 		text += l.signs.dot + "~" + clock(left) + " left"
 	}
 	hint := "v: logs"
-	if room := columns - width(text) - len(hint); l.keys && running > 0 && room >= 2 {
+	if room := columns - Width(text) - len(hint); l.keys && running > 0 && room >= 2 {
 		text += strings.Repeat(" ", room) + paint(dim, hint)
 	}
 	return l.signs.fit(text, columns)
@@ -125,9 +125,9 @@ func (l *Live) logLines(columns, height int) []string {
 	if columns < 50 {
 		keys = "n" + l.signs.dot + "p" + l.signs.dot + "q"
 	}
-	head = l.signs.fit(head, columns-width(keys)-4)
+	head = l.signs.fit(head, columns-Width(keys)-4)
 	lines := []string{paint(bold, head)}
-	if room := columns - width(head) - width(keys) - 2; room > 0 {
+	if room := columns - Width(head) - Width(keys) - 2; room > 0 {
 		lines[0] += " " + paint(dim, strings.Repeat(l.signs.rule, room)+" "+keys)
 	}
 	for _, line := range r.log.lines(height - 1) {
