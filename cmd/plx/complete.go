@@ -34,6 +34,11 @@ var flagCompleters = map[string]completer{
 	"sort": columnNames, "columns": columnNames,
 }
 
+// colorNames complete --color.
+func colorNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp
+}
+
 // addCompletions has all commands below cmd complete their arguments.
 func (a *app) addCompletions(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {

@@ -116,7 +116,7 @@ func (a *app) printDiff(first, second string, sides [2]realize.Side, d realize.D
 	if len(lines) == 0 {
 		a.say("nothing differs")
 	}
-	return a.result(lines...)
+	return a.result(a.paintDiff(lines)...)
 }
 
 // resultText says how a file of the results differs.

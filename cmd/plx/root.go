@@ -24,6 +24,7 @@ type app struct {
 	stdout, stderr io.Writer
 
 	storeDir string
+	color    colorMode
 	quiet    bool
 	verbose  bool
 
@@ -76,6 +77,7 @@ Start with:  plx init`,
 	cmd.SetFlagErrorFunc(badFlag)
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
+	flags.Var(&a.color, "color", "use colours, and draw progress, `when`: on a terminal (auto), always, or never (default auto, but for $NO_COLOR and $CLICOLOR_FORCE)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
 	cmd.CompletionOptions.DisableDefaultCmd = true
@@ -115,6 +117,9 @@ Start with:  plx init`,
 	group(cmd)
 	checkArgs(cmd)
 	a.addCompletions(cmd)
+	if err := cmd.RegisterFlagCompletionFunc("color", colorNames); err != nil {
+		panic("plx: " + err.Error()) // it is registered once
+	}
 	return cmd
 }
 

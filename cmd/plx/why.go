@@ -111,7 +111,7 @@ func (a *app) whyStage(ctx context.Context, s *store.Store, f whyFlags, arg stri
 		return a.resultJSON(map[string]any{"stages": docs})
 	}
 	for _, w := range all {
-		if err := a.result(a.whyLines(s, w)...); err != nil {
+		if err := a.result(a.paintDiff(a.whyLines(s, w))...); err != nil {
 			return err
 		}
 	}
