@@ -112,7 +112,7 @@ func (r *request) complete() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		r.file = defaultFile
 		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
-			return &usageError{"there is no stage.toml here: name the stage file, as in path/to/stage.toml"}
+			return &usageError{"there is no stage.toml here: name the stage file, as in path/to/stage.toml, or have plx init write one"}
 		}
 		return nil
 	}
@@ -228,6 +228,9 @@ func readFile(r request) (*plan.File, error) {
 func currentPlan(s *store.Store) (*plan.Closure, error) {
 	record, err := plan.Newest(".")
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
+			return nil, &notFoundError{"there is no plan in this directory, and no stage.toml: go where there is one, or have plx init write one"}
+		}
 		return nil, &notFoundError{"there is no plan in this directory: run plx instantiate or plx realize here first"}
 	}
 	if err != nil {

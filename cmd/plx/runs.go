@@ -26,14 +26,15 @@ type runsFlags struct {
 func (a *app) runsCmd() *cobra.Command {
 	var f runsFlags
 	cmd := &cobra.Command{
-		Use:   "runs [flags] STAGE|DREF…",
+		Use:   "runs [flags] [STAGE|DREF…]",
 		Short: "Compare the realizations of stages in a table",
 		Long: `Prints a table of the realizations of stages, or of all points of a sweep: which
 of them the stage's matcher chose and in what place, the config in which they
 differ, metrics, how long they took, their size, and when they were made. The
 chosen ones come first, then the newest. Metrics are the numbers in the outputs
 that the stage names in metrics, and what its matcher ranks by; those in tables
-have dots in their names.
+have dots in their names. Without arguments, the table has all stages of the
+current plan that name metrics, or else its targets.
 
 With --all also those of earlier versions of the stage, as long as they are in
 the store: of every derivation of that name.
@@ -46,7 +47,6 @@ cpu, memory, host, by, adopted, and all config keys.`,
   plx runs 'train[*]' --sort acc --reverse
   plx runs fit --all --where 'model.loss < 0.13' --columns rref,rate,model.loss
   plx runs 'train[*]' --csv > runs.csv`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runs(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
@@ -117,6 +117,12 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		}
 	}
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
+	if len(args) == 0 {
+		var err error
+		if args, err = measuredStages(s); err != nil {
+			return nil, nil, err
+		}
+	}
 	for _, arg := range args {
 		sel, err := selected(s, arg)
 		if err != nil {
@@ -150,6 +156,38 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		}
 	}
 	return all, ranks, err
+}
+
+// measuredStages returns the names of the stages of the current plan that name
+// metrics, or else of its targets.
+func measuredStages(s *store.Store) ([]string, error) {
+	c, err := currentPlan(s)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	had := make(map[string]bool)
+	add := func(stage *plan.Stage) {
+		name, _, swept := strings.Cut(stage.Name, "[")
+		if swept {
+			name += "[*]"
+		}
+		if !had[name] {
+			had[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, stage := range c.Stages() {
+		if len(stage.Derivation.Metrics) > 0 {
+			add(stage)
+		}
+	}
+	if names == nil {
+		for _, stage := range c.Targets() {
+			add(stage)
+		}
+	}
+	return names, nil
 }
 
 // readAhead reads the records of stages.
