@@ -135,9 +135,14 @@ func isValue(have any, want string) bool {
 	if date, ok := have.(store.Datetime); ok {
 		return date.String() == want
 	}
+	if n, whole := have.(int64); whole { // which a float might not hold
+		if x, err := strconv.ParseInt(want, 10, 64); err == nil {
+			return x == n
+		}
+	}
 	if x, err := strconv.ParseFloat(want, 64); err == nil {
-		if y, ok := number(have); ok {
-			return Compare(x, have) == 0 || y.String() == want
+		if _, ok := number(have); ok {
+			return Compare(x, have) == 0
 		}
 	}
 	return text(have) == want
