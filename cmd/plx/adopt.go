@@ -18,7 +18,7 @@ type adoptFlags struct {
 func (a *app) adoptCmd() *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
-		Use:   "adopt [flags] STAGE DIR",
+		Use:   "adopt [flags] STAGE|DREF DIR",
 		Short: "Take a directory as a result of a stage",
 		Long: `Makes a copy of a directory a realization of a stage of the current plan, as if
 the stage's command had left it in $out: a result made by hand, or elsewhere.
@@ -52,12 +52,9 @@ func (a *app) adopt(ctx context.Context, f adoptFlags, arg, dir string) error {
 	}
 	defer s.Close()
 	c, err := a.recordedHeld(ctx, s, request{frozen: true})
+	c, stage, err := stageOf(s, c, err, arg)
 	if err != nil {
 		return err
-	}
-	stage, err := c.Find(arg)
-	if err != nil {
-		return notPlanned(err)
 	}
 	z, err := a.realizer(s, c, realizeFlags{jobs: 1}, nil, &progress{app: a})
 	if err != nil {

@@ -6,25 +6,19 @@ import (
 
 	"plx/internal/plan"
 	"plx/internal/realize"
+	"plx/internal/store"
 )
 
 // checked returns the closure of the stages named by --check, if there are any.
-func checked(c *plan.Closure, names []string) (*plan.Closure, error) {
-	var stages []*plan.Stage
-	for _, name := range names {
-		found, err := c.Select(name)
-		if err != nil {
-			return nil, notPlanned(err)
-		}
-		for _, s := range found {
-			if err := realize.HasCommand(s); err != nil {
-				return nil, err
-			}
-		}
-		stages = append(stages, found...)
+func checked(s *store.Store, c *plan.Closure, names []string) (*plan.Closure, error) {
+	stages, err := stagesOf(s, c, names)
+	if err != nil || stages == nil {
+		return c, err
 	}
-	if stages == nil {
-		return c, nil
+	for _, stage := range stages {
+		if err := realize.HasCommand(stage); err != nil {
+			return nil, err
+		}
 	}
 	return c.Below(stages...), nil
 }

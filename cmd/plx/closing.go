@@ -16,15 +16,15 @@ func (p *progress) closing() {
 	if len(p.failed) == 0 || len(p.failed) == 1 && len(p.left) == 0 {
 		return
 	}
-	var rows [][]string
+	var t ui.Table
 	example := ""
 	for _, e := range p.failed {
-		rows = append(rows, []string{"failed", e.Stage.Name, reason(e.Err), seconds(p.took[e.Stage.Name])})
+		t.Add("failed", e.Stage.Name, reason(e.Err), seconds(p.took[e.Stage.Name]))
 		if build := (*realize.BuildError)(nil); example == "" && errors.As(e.Err, &build) && build.Kept != "" {
 			example = quoted(e.Stage.Name)
 		}
 	}
-	for _, line := range ui.Table(rows) {
+	for _, line := range t.Lines(0) {
 		p.tell("%s", line)
 	}
 	causes, skipped := p.skipped()

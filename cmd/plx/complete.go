@@ -17,19 +17,26 @@ type completer func(a *app, s *store.Store, begun string) []string
 
 // completers say what each command's arguments are.
 var completers = map[string]completer{
-	"adopt": stageNames, "cat": things, "diff": things, "du": things, "log": things, "lens": things, "ls": things, "pack": things, "path": things,
-	"realize": stagesOrFiles, "instantiate": stagesOrFiles, "rm": references, "runs": setsOrReferences, "shell": stageNames,
-	"show": things, "tree": things, "verify": things, "why": things, "find": derivationNames, "root add": things, "root rm": rootNames,
+	"adopt": things, "cat": things, "diff": things, "lens": things, "log": things, "ls": things, "path": things, "shell": things, "show": things,
+	"tree": things, "root add": things,
+	"du": setsOrThings, "graph": setsOrThings, "pack": setsOrThings, "publish": setsOrThings, "report": setsOrThings, "rm": setsOrThings,
+	"runs": setsOrThings, "verify": setsOrThings, "why": setsOrThings,
+	"find": foundNames, "instantiate": stagesOrFiles, "realize": stagesOrFiles, "watch": stagesOrFiles, "root rm": rootNames,
 }
 
 // flagCompleters say what flags take, whichever command has them.
 var flagCompleters = map[string]completer{
-	"check": stageNames, "rebuild": stageNames, "root": rootNames,
+	"check": setsOrThings, "rebuild": setsOrThings, "root": rootNames,
 	"sandbox": func(*app, *store.Store, string) []string { return []string{"auto", "strict", "off"} },
 	"as": func(*app, *store.Store, string) []string {
 		return []string{"value", "path", "dref", "rref", "contents", "json"}
 	},
 	"sort": columnNames, "columns": columnNames,
+}
+
+// colorNames complete --color.
+func colorNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp
 }
 
 // addCompletions has all commands below cmd complete their arguments.
@@ -109,7 +116,7 @@ func things(a *app, s *store.Store, begun string) []string {
 	return stageNames(a, s, begun)
 }
 
-func setsOrReferences(a *app, s *store.Store, begun string) []string {
+func setsOrThings(a *app, s *store.Store, begun string) []string {
 	if names := references(a, s, begun); names != nil {
 		return names
 	}
@@ -120,7 +127,7 @@ func stagesOrFiles(a *app, s *store.Store, begun string) []string {
 	if isFile(begun) {
 		return nil
 	}
-	return setsOrReferences(a, s, begun)
+	return setsOrThings(a, s, begun)
 }
 
 // references returns the references that begin so, where the kind is written or
@@ -145,13 +152,18 @@ func references(_ *app, s *store.Store, begun string) []string {
 	return names
 }
 
-func derivationNames(_ *app, s *store.Store, _ string) []string {
+// foundNames returns the names of derivations in the store, and what else any
+// command takes.
+func foundNames(a *app, s *store.Store, begun string) []string {
 	refs, err := s.Derivations()
 	if err != nil {
 		return nil
 	}
-	var names []string
+	names := setsOrThings(a, s, begun)
 	had := make(map[string]bool)
+	for _, name := range names {
+		had[name] = true
+	}
 	for _, ref := range refs {
 		if !had[ref.Name()] {
 			had[ref.Name()] = true

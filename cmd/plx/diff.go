@@ -11,6 +11,7 @@ import (
 	"plx/internal/query"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 func (a *app) diffCmd() *cobra.Command {
@@ -93,12 +94,12 @@ func (a *app) printDiff(first, second string, sides [2]realize.Side, d realize.D
 	for _, c := range slices.Concat(d.Changes, d.Intent) {
 		lines = append(lines, changeLines(c, "")...)
 	}
-	t := table{heads: []string{"METRIC", ">A", ">B", ">CHANGE"}}
+	t := ui.Table{Heads: []string{"METRIC", ">A", ">B", ">CHANGE"}}
 	for _, m := range metrics {
-		t.add(m.Name, metricText(m.Old), metricText(m.New), deltaText(m))
+		t.Add(m.Name, metricText(m.Old), metricText(m.New), deltaText(m))
 	}
 	if len(metrics) > 0 {
-		lines = append(lines, t.lines(a.width())...)
+		lines = append(lines, t.Lines(a.width())...)
 	}
 	for _, f := range d.Results {
 		lines = append(lines, "result "+resultText(f))
@@ -115,7 +116,7 @@ func (a *app) printDiff(first, second string, sides [2]realize.Side, d realize.D
 	if len(lines) == 0 {
 		a.say("nothing differs")
 	}
-	return a.result(lines...)
+	return a.result(a.paintDiff(lines)...)
 }
 
 // resultText says how a file of the results differs.

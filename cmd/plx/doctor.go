@@ -65,14 +65,14 @@ func (a *app) doctor(asJSON bool) error {
 
 // findingLines writes the report.
 func findingLines(findings []finding) []string {
-	var rows [][]string
+	var t ui.Table
 	for _, f := range findings {
-		rows = append(rows, []string{f.State, f.About, f.Text})
+		t.Add(f.State, f.About, f.Text)
 		if f.Remedy != "" {
-			rows = append(rows, []string{"", "", "→ " + f.Remedy})
+			t.Add("", "", "→ "+f.Remedy)
 		}
 	}
-	return ui.Table(rows)
+	return t.Lines(0)
 }
 
 func versions() []finding {

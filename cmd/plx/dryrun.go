@@ -9,6 +9,7 @@ import (
 	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 // dryRun prints what would be done, and why: a line for each stage.
@@ -38,7 +39,7 @@ func (a *app) dryRun(ctx context.Context, s *store.Store, f realizeFlags, args [
 		return a.resultJSON(map[string]any{"stages": docs, "outlook": newOutlookJSON(o)})
 	}
 	for _, f := range forecasts {
-		if err := a.result(forecastText(f)); err != nil {
+		if err := a.result(a.painted(a.stdout, verdictColours[f.Verdict], string(f.Verdict)) + forecastText(f)); err != nil {
 			return err
 		}
 	}
@@ -104,6 +105,15 @@ func filesJSON(files []realize.Difference) []fileChangeJSON {
 // know what they will wait for.
 const longRun = time.Second
 
+// verdictColours are those of what happens then.
+var verdictColours = map[realize.Verdict]ui.Colour{
+	realize.WillReuse: ui.Cyan,
+	realize.WillAdopt: ui.Yellow,
+	realize.WillBuild: ui.Green,
+	realize.MayBuild:  ui.Dim,
+}
+
+// forecastText tells of a stage, after the verdict.
 func forecastText(f realize.Forecast) string {
 	var about []string
 	if f.Runs > 1 {
@@ -116,7 +126,7 @@ func forecastText(f realize.Forecast) string {
 		}
 		about = append(about, "about "+seconds(f.Took)+each)
 	}
-	text := string(f.Verdict) + " " + f.Stage.Name
+	text := " " + f.Stage.Name
 	if about != nil {
 		text += " (" + strings.Join(about, ", ") + ")"
 	}

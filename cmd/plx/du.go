@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type duFlags struct{ all, closure, byName, json bool }
@@ -81,18 +82,18 @@ func (a *app) du(ctx context.Context, f duFlags, args []string) error {
 	return a.resultTable(duTable(docs, closures))
 }
 
-func duTable(docs []duJSON, closures bool) table {
-	t := table{heads: []string{">OWN", ">SHARED"}}
+func duTable(docs []duJSON, closures bool) ui.Table {
+	t := ui.Table{Heads: []string{">OWN", ">SHARED"}}
 	if closures {
-		t.heads = append(t.heads, ">CLOSURE")
+		t.Heads = append(t.Heads, ">CLOSURE")
 	}
-	t.heads = append(t.heads, ">RESULTS", "NAME")
+	t.Heads = append(t.Heads, ">RESULTS", "NAME")
 	for _, d := range docs {
 		row := []string{sizeText(d.Own), sizeText(d.Shared)}
 		if closures {
 			row = append(row, sizeText(d.Closure))
 		}
-		t.add(append(row, strconv.Itoa(d.Realizations), d.Name)...)
+		t.Add(append(row, strconv.Itoa(d.Realizations), d.Name)...)
 	}
 	return t
 }
@@ -106,23 +107,17 @@ func measured(s *store.Store, f duFlags, args []string) ([]duJSON, [][]store.Obj
 		groups = append(groups, []store.Object{o})
 	}
 	for _, arg := range args {
-		if c, err := currentPlan(s); err == nil && !hasKind(arg) {
-			if stages, err := c.Select(arg); err == nil {
-				for _, stage := range stages {
-					add(stage.Name, store.Object{DRef: stage.Ref})
-				}
-				continue
-			}
-		}
-		sub, err := named(s, arg)
+		sel, err := selected(s, arg)
 		if err != nil {
 			return nil, nil, err
 		}
-		o := store.Object{DRef: sub.dref}
-		if len(sub.rrefs) > 0 {
-			o.RRef = sub.rrefs[0]
+		for _, stage := range sel.stages {
+			name := arg
+			if len(sel.stages) > 1 {
+				name = stage.Name
+			}
+			add(name, store.Object{DRef: stage.Ref, RRef: sel.rref})
 		}
-		add(arg, o)
 	}
 	if len(args) > 0 {
 		return docs, groups, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,15 +28,17 @@ type findFlags struct {
 func (a *app) findCmd() *cobra.Command {
 	var f findFlags
 	cmd := &cobra.Command{
-		Use:   "find [flags] [NAME…]",
+		Use:   "find [flags] [NAME|STAGE|REF…]",
 		Short: "Find realizations in the store",
 		Long: `Prints the realizations in the store for which all that is asked for holds, the
 newest first: of any project, planned or not. NAME is that of the stage, without
-sweep points and modules; * and ? in it stand for anything.
+sweep points and modules; * and ? in it stand for anything. A stage of a module,
+points of a sweep, and references are found, too, as the current plan has them.
 
 On a terminal, and with --long, it prints a table as plx runs does; else a
 reference on each line.`,
 		Example: `  plx find 'train*' --config lr=0.1 --newer-than 7d
+  plx find 'train[lr=0.1]'
   plx find --where 'metrics.acc > 0.9' --long
   plx find --root paper-figures
   plx find --garbage --older-than 30d | xargs plx rm`,
@@ -55,7 +58,7 @@ reference on each line.`,
 }
 
 func (a *app) find(ctx context.Context, f findFlags, names []string) error {
-	q, err := f.search(names)
+	q, err := f.search()
 	if err != nil {
 		return err
 	}
@@ -64,6 +67,11 @@ func (a *app) find(ctx context.Context, f findFlags, names []string) error {
 		return err
 	}
 	defer s.Close()
+	if err := findNames(s, &q, names); err != nil {
+		return err
+	}
+	s.ReadOnce()
+	spareCollections()
 	q.Values = lensValues{s}
 	if q.Kind != query.AnyKept {
 		if q.Kept, err = s.KeptBy(ctx, f.root); err != nil {
@@ -89,15 +97,10 @@ func (a *app) find(ctx context.Context, f findFlags, names []string) error {
 }
 
 // search returns what the flags ask for.
-func (f findFlags) search(names []string) (query.Search, error) {
-	q := query.Search{Names: names, Config: make(map[string]string)}
+func (f findFlags) search() (query.Search, error) {
+	q := query.Search{Config: make(map[string]string)}
 	if f.garbage && (f.kept || f.root != "") {
 		return q, &usageError{"--garbage is what nothing keeps: it excludes --kept and --root"}
-	}
-	for _, name := range names {
-		if _, err := path.Match(name, ""); err != nil || strings.Contains(name, "[") {
-			return q, &usageError{fmt.Sprintf("find %s: want the name of a stage, with * and ? in it; for points of a sweep give --config", name)}
-		}
 	}
 	for _, text := range f.config {
 		key, value, ok := strings.Cut(text, "=")
@@ -121,6 +124,39 @@ func (f findFlags) search(names []string) (query.Search, error) {
 	return q, f.ages(&q)
 }
 
+// findNames reads the arguments: the names of derivations, with * and ? in them,
+// or else what any command takes.
+func findNames(s *store.Store, q *query.Search, args []string) error {
+	q.DRefs, q.RRefs = make(map[store.DRef]bool), make(map[store.RRef]bool)
+	refs, err := s.Derivations()
+	if err != nil {
+		return err
+	}
+	for _, arg := range args {
+		isNamed := func(ref store.DRef) bool { ok, _ := path.Match(arg, ref.Name()); return ok }
+		if strings.ContainsAny(arg, "*?") && !strings.Contains(arg, "[") || slices.ContainsFunc(refs, isNamed) {
+			q.Names = append(q.Names, arg)
+			continue
+		}
+		sel, err := selected(s, arg)
+		if err != nil && statusOf(err) == exitNotFound && !strings.ContainsAny(arg, "[:.") {
+			q.Names = append(q.Names, arg) // nothing in the store has that name
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !sel.rref.IsZero() {
+			q.RRefs[sel.rref] = true
+			continue
+		}
+		for _, stage := range sel.stages {
+			q.DRefs[stage.Ref] = true
+		}
+	}
+	return nil
+}
+
 // ages reads --newer-than and --older-than.
 func (f findFlags) ages(q *query.Search) error {
 	for _, age := range []struct {
@@ -142,15 +178,11 @@ func (f findFlags) ages(q *query.Search) error {
 // findTable prints what was found as plx runs does.
 func (a *app) findTable(s *store.Store, found []store.Made, f findFlags) error {
 	r := query.Reader{Store: s, Values: lensValues{s}, Damaged: func(err error) { a.tell("%v", err) }}
-	var runs []query.Run
-	for _, m := range found {
-		run, err := r.Run(m.Ref)
-		if err != nil {
-			r.Damaged(err)
-			continue
-		}
-		runs = append(runs, run)
+	refs := make([]store.RRef, len(found))
+	for i, m := range found {
+		refs[i] = m.Ref
 	}
+	runs := r.RunsOf(refs)
 	columns := []column{fixedColumn("rref"), fixedColumn("stage")}
 	for _, key := range query.ConfigNames(runs) {
 		columns = append(columns, configColumn(runs, key))

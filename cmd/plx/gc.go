@@ -126,10 +126,16 @@ func (a *app) confirm(ctx context.Context, s *store.Store, o store.GCOptions) (b
 	if err != nil || g.Empty() {
 		return true, err
 	}
-	for _, what := range append(append(texts(g.Realizations), texts(g.Derivations)...), g.Work...) {
+	going := append(append(texts(g.Realizations), texts(g.Derivations)...), g.Work...)
+	return a.ask(ctx, going, "remove "+garbageText(g)+"?")
+}
+
+// ask shows what would go, and asks.
+func (a *app) ask(ctx context.Context, going []string, question string) (bool, error) {
+	for _, what := range going {
 		fmt.Fprintln(a.stderr, what)
 	}
-	fmt.Fprintf(a.stderr, "plx: remove %s? [y/N] ", garbageText(g))
+	fmt.Fprintf(a.stderr, "plx: %s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.stdin).ReadString('\n')

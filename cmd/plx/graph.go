@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,13 +23,14 @@ type graphFlags struct{ svg, dot, mermaid, ascii, unfold, realizations, json boo
 func (a *app) graphCmd() *cobra.Command {
 	var f graphFlags
 	cmd := &cobra.Command{
-		Use:   "graph [flags] [STAGE…]",
+		Use:   "graph [flags] [STAGE|REF…]",
 		Short: "Draw what depends on what",
-		Long: `Draws the stages of the current plan, or those that the named ones depend on,
-with what there is of each: done; to build; open, which depends on what is to be
-built; or failed. A line leads down from each stage to those that depend on it.
-The points of a sweep are one, with their number. A graph that would need too
-many lines beside each other is written as a list.
+		Long: `Draws the stages of the current plan, or, where there is none yet, of stage.toml;
+or those that the named ones depend on, with what there is of each: done; to
+build; open, which depends on what is to be built; or failed. A line leads down
+from each stage to those that depend on it. The points of a sweep are one, with
+their number. A graph that would need too many lines beside each other is written
+as a list.
 
 With --realizations the realizations are drawn that matchers have chosen, with
 what they were built from.
@@ -72,24 +74,23 @@ func (a *app) graph(ctx context.Context, f graphFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	if f.svg {
 		return a.graphSVG(ctx, s, f, args)
 	}
-	c, err := currentPlan(s)
+	sources := s.Preview()
+	c, err := drawnStages(ctx, s, args, sources)
 	if err != nil {
-		return err
-	}
-	if c, err = needed(c, args); err != nil {
 		return err
 	}
 	var g graph.Graph
 	if f.realizations {
 		var refs []store.RRef
-		if refs, err = a.chosenOf(ctx, s, c, c.Targets()); err == nil {
+		if refs, err = a.drawnRefs(ctx, s, c, args); err == nil {
 			g, err = graph.Realizations(s, refs, c)
 		}
 	} else {
-		g, err = a.stageGraph(ctx, s, c, f.unfold)
+		g, err = a.stageGraph(ctx, s, c, sources, f.unfold)
 	}
 	if err != nil {
 		return err
@@ -110,26 +111,38 @@ func (a *app) graphSVG(ctx context.Context, s *store.Store, f graphFlags, args [
 	return a.result(strings.TrimSuffix(text, "\n"))
 }
 
-// needed returns what the stages depend on, and without any all that there is.
-func needed(c *plan.Closure, names []string) (*plan.Closure, error) {
-	var stages []*plan.Stage
-	for _, name := range names {
-		found, err := c.Select(name)
-		if err != nil {
-			return nil, notPlanned(err)
+// drawnStages returns the closure of what the arguments name, and where nothing
+// was planned yet that of the stage file here.
+func drawnStages(ctx context.Context, s *store.Store, args []string, sources *store.Preview) (*plan.Closure, error) {
+	if _, err := plan.Newest("."); errors.Is(err, fs.ErrNotExist) && !slices.ContainsFunc(args, hasKind) {
+		if _, err := os.Stat(defaultFile); err == nil {
+			return preview(ctx, s, request{file: defaultFile, targets: args}, sources)
 		}
-		stages = append(stages, found...)
 	}
-	if stages == nil {
-		return c, nil
+	return reported(s, args)
+}
+
+// drawnRefs returns the realizations that are drawn with what they were built
+// from: those that are named, or chosen for what is.
+func (a *app) drawnRefs(ctx context.Context, s *store.Store, c *plan.Closure, args []string) ([]store.RRef, error) {
+	if len(args) == 0 {
+		return a.chosenOf(ctx, s, c, c.Targets())
 	}
-	return c.Below(stages...), nil
+	var all []store.RRef
+	for _, arg := range args {
+		refs, err := a.chosenOfAll(ctx, s, arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, refs...)
+	}
+	return all, nil
 }
 
 // stageGraph returns the graph of stages, with what there is of each.
-func (a *app) stageGraph(ctx context.Context, s *store.Store, c *plan.Closure, unfold bool) (graph.Graph, error) {
+func (a *app) stageGraph(ctx context.Context, s *store.Store, c *plan.Closure, sources *store.Preview, unfold bool) (graph.Graph, error) {
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
-	forecasts, err := z.DryRun(ctx, c, s.Preview())
+	forecasts, err := z.DryRun(ctx, c, sources)
 	if err != nil {
 		return graph.Graph{}, err
 	}

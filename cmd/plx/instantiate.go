@@ -55,11 +55,7 @@ func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string
 			return err
 		}
 	}
-	r, err := parseRequest(s, args, f.params)
-	if err != nil {
-		return err
-	}
-	c, err := a.closure(ctx, s, r)
+	c, err := a.requested(ctx, s, realizeFlags{params: f.params}, args, a.closure)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type lsFlags struct {
@@ -141,9 +142,9 @@ func (a *app) lsStages(s *store.Store, asJSON bool) error {
 		return a.resultJSON(map[string]any{"stages": docs})
 	}
 	if a.width() > 0 {
-		t := table{heads: []string{"STAGE", ">RESULTS", "DREF"}}
+		t := ui.Table{Heads: []string{"STAGE", ">RESULTS", "DREF"}}
 		for _, doc := range docs {
-			t.add(doc.Stage, strconv.Itoa(doc.Realizations), doc.DRef)
+			t.Add(doc.Stage, strconv.Itoa(doc.Realizations), doc.DRef)
 		}
 		return a.resultTable(t)
 	}
@@ -169,14 +170,14 @@ func (a *app) lsRealizations(s *store.Store, ref store.DRef, asJSON bool) error 
 	if a.width() == 0 {
 		return a.result(texts(refs)...)
 	}
-	t := table{heads: []string{">RUN", ">SIZE", "MADE", "RREF"}}
+	t := ui.Table{Heads: []string{">RUN", ">SIZE", "MADE", "RREF"}}
 	for _, ref := range refs {
 		r, err := s.Realization(ref)
 		if err != nil {
 			a.tell("%v", err)
 			continue
 		}
-		t.add(runNumber(r.Run), sizeText(r.Manifest.Size()), moment(r.Made), ref.String())
+		t.Add(runNumber(r.Run), sizeText(r.Manifest.Size()), moment(r.Made), ref.String())
 	}
 	return a.resultTable(t)
 }
@@ -222,17 +223,17 @@ func (a *app) lsFiles(s *store.Store, ref store.RRef, asJSON bool) error {
 }
 
 // filesTable lists files for people.
-func filesTable(m store.Manifest) table {
-	t := table{heads: []string{"KIND", ">SIZE", "PATH"}}
+func filesTable(m store.Manifest) ui.Table {
+	t := ui.Table{Heads: []string{"KIND", ">SIZE", "PATH"}}
 	for _, e := range m.Entries() {
-		size, name := sizeText(e.Size), strings.Map(visible, e.Path)
+		size, name := sizeText(e.Size), strings.Map(ui.Visible, e.Path)
 		switch e.Kind {
 		case store.KindDir:
 			size = ""
 		case store.KindSymlink:
 			size, name = "", name+" -> "+e.Target
 		}
-		t.add(e.Kind.String(), size, name)
+		t.Add(e.Kind.String(), size, name)
 	}
 	return t
 }

@@ -52,8 +52,11 @@ func (a *app) say(format string, args ...any) {
 }
 
 // tell tells people something that they need to know.
-func (a *app) tell(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "plx: "+format+"\n", args...)
+func (a *app) tell(format string, args ...any) { a.tellIn("", format, args...) }
+
+// tellIn tells it with a colour to find it by.
+func (a *app) tellIn(colour ui.Colour, format string, args ...any) {
+	fmt.Fprintf(a.stderr, "%s "+format+"\n", append([]any{a.painted(a.stderr, colour, "plx:")}, args...)...)
 }
 
 // printError tells what failed.
@@ -72,7 +75,7 @@ func (a *app) printOne(err error) {
 	var ambiguous *store.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
-		a.tell("%v", err)
+		a.tellIn(ui.Red, "%v", err)
 		for _, o := range ambiguous.Candidates[:min(len(ambiguous.Candidates), candidatesShown)] {
 			fmt.Fprintf(a.stderr, "  %v\n", o)
 		}
@@ -84,11 +87,11 @@ func (a *app) printOne(err error) {
 		if is[*plan.PinError](err) {
 			what = "nothing was planned"
 		}
-		a.tell("%s: %s", count(len(file), "mistake"), what)
+		a.tellIn(ui.Red, "%s: %s", count(len(file), "mistake"), what)
 	case errors.As(err, &build):
 		a.printBuild(build)
 	default:
-		a.tell("%v", err)
+		a.tellIn(ui.Red, "%v", err)
 		if hint := hintFor(err); hint != "" {
 			a.tell("%s", hint)
 		}
@@ -100,7 +103,7 @@ const candidatesShown = 20
 
 // printBuild tells what failed, with the end of the log and what to look at.
 func (a *app) printBuild(e *realize.BuildError) {
-	a.tell("%v", e)
+	a.tellIn(ui.Red, "%v", e)
 	for _, line := range e.Tail {
 		fmt.Fprintf(a.stderr, "  %s\n", ui.Clean(line))
 	}

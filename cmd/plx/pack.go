@@ -99,14 +99,14 @@ func (a *app) pack(ctx context.Context, f packFlags, args []string) error {
 // chosenOfAll returns what was chosen for a reference, a stage, or each stage
 // of a group, sweep or set.
 func (a *app) chosenOfAll(ctx context.Context, s *store.Store, arg string) ([]store.RRef, error) {
-	c, err := currentPlan(s)
-	if err == nil && !hasKind(arg) {
-		if stages, err := c.Select(arg); err == nil {
-			return a.chosenOf(ctx, s, c, stages)
-		}
+	sel, err := selected(s, arg)
+	switch {
+	case err != nil:
+		return nil, err
+	case !sel.rref.IsZero():
+		return []store.RRef{sel.rref}, nil
 	}
-	sub, err := a.chosen(ctx, s, arg)
-	return sub.rrefs, err
+	return a.chosenOf(ctx, s, sel.closure, sel.stages)
 }
 
 func (a *app) chosenOf(ctx context.Context, s *store.Store, c *plan.Closure, stages []*plan.Stage) ([]store.RRef, error) {

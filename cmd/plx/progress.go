@@ -130,7 +130,9 @@ func (p *progress) tellEnd(e realize.Event) {
 // line tells of an event in a line.
 func (p *progress) line(e realize.Event, format string, args ...any) {
 	if p.live == nil {
-		p.say(format, args...)
+		if !p.quiet {
+			p.tellIn(ui.ColourOf(e.Kind), format, args...)
+		}
 		return
 	}
 	if p.reused != nil {

@@ -77,7 +77,7 @@ func TestTerminalProgress(t *testing.T) {
 
 // TestTerminalPlain: where nothing is to be drawn, there are plain lines.
 func TestTerminalPlain(t *testing.T) {
-	for _, how := range []string{"NO_COLOR=1 plx realize", "TERM=dumb plx realize", "CI=true plx realize", "plx realize -q", "plx realize 2>log"} {
+	for _, how := range []string{"NO_COLOR=1 plx realize", "TERM=dumb plx realize", "CI=true plx realize", "plx realize -q", "plx realize --color=never", "plx realize 2>log"} {
 		t.Run(how, func(t *testing.T) {
 			term := onLive(t, strings.Replace(how, "plx realize", "plx realize -j 2", 1)+" first train[lr=0.1]")
 			term.finish(t, "0")
@@ -89,6 +89,17 @@ func TestTerminalPlain(t *testing.T) {
 				t.Errorf("something is drawn:\n%q", screen)
 			}
 		})
+	}
+}
+
+// TestTerminalColor: --color=always draws where $NO_COLOR says that nothing is to
+// be.
+func TestTerminalColor(t *testing.T) {
+	term := onLive(t, "NO_COLOR=1 plx realize --color=always -j 2 first train")
+	term.until(t, "the end of a log is shown", term.shows("epoch 2 of 0.2"))
+	term.finish(t, "0")
+	if !term.shows("\x1b[32m✓\x1b[m first: built")() {
+		t.Error("there are no colours")
 	}
 }
 

@@ -63,6 +63,12 @@ func splitRequest(s *store.Store, args, params []string) (request, error) {
 				return r, err
 			}
 			r.drefs = append(r.drefs, o.DRef)
+		case strings.HasPrefix(arg, "rref:"):
+			o, err := reference(s, arg)
+			if err != nil {
+				return r, err
+			}
+			return r, wantsStage(arg, o)
 		default:
 			r.targets = append(r.targets, arg)
 		}
@@ -77,13 +83,36 @@ func splitRequest(s *store.Store, args, params []string) (request, error) {
 	return r, err
 }
 
+// hashes reads arguments that all are beginnings of hashes, where no stages have
+// these names: err says so. It is returned where they aren't.
+func hashes(s *store.Store, args, params []string, err error) (request, bool, error) {
+	var usage *usageError
+	if len(args) == 0 || len(params) > 0 || !is[*plan.NotFoundError](err) && !errors.As(err, &usage) {
+		return request{}, false, err
+	}
+	var r request
+	for _, arg := range args {
+		o, ok, wrong := abbreviated(s, arg)
+		switch {
+		case wrong != nil:
+			return r, false, wrong
+		case !ok:
+			return r, false, err
+		case !o.RRef.IsZero():
+			return r, false, wantsStage(arg, o)
+		}
+		r.drefs = append(r.drefs, o.DRef)
+	}
+	return r, true, nil
+}
+
 // complete takes what is not said from the newest plan in this directory.
 func (r *request) complete() error {
 	record, err := plan.Newest(".")
 	if errors.Is(err, fs.ErrNotExist) {
 		r.file = defaultFile
 		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
-			return &usageError{"there is no stage.toml here: name the stage file, as in path/to/stage.toml"}
+			return &usageError{"there is no stage.toml here: name the stage file, as in path/to/stage.toml, or have plx init write one"}
 		}
 		return nil
 	}
@@ -199,6 +228,9 @@ func readFile(r request) (*plan.File, error) {
 func currentPlan(s *store.Store) (*plan.Closure, error) {
 	record, err := plan.Newest(".")
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
+			return nil, &notFoundError{"there is no plan in this directory, and no stage.toml: go where there is one, or have plx init write one"}
+		}
 		return nil, &notFoundError{"there is no plan in this directory: run plx instantiate or plx realize here first"}
 	}
 	if err != nil {

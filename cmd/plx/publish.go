@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"plx/internal/plan"
 	"plx/internal/publish"
 	"plx/internal/realize"
 	"plx/internal/store"
@@ -69,14 +68,10 @@ func (a *app) publish(ctx context.Context, f publishFlags, stages []string, dir 
 		return err
 	}
 	defer s.Close()
-	c, err := currentPlan(s)
-	if err != nil {
-		return err
-	}
 	if err := a.hold(ctx, s); err != nil { // what is published stays until it is
 		return err
 	}
-	results, err := a.publishable(ctx, s, c, stages)
+	results, err := a.publishable(ctx, s, stages)
 	if err != nil {
 		return err
 	}
@@ -96,19 +91,21 @@ func (a *app) publish(ctx context.Context, f publishFlags, stages []string, dir 
 	return a.result(publish.Names(items)...)
 }
 
-// publishable returns what was chosen for the stages.
-func (a *app) publishable(ctx context.Context, s *store.Store, c *plan.Closure, names []string) ([]publish.Result, error) {
+// publishable returns what the arguments name, of stages what was chosen.
+func (a *app) publishable(ctx context.Context, s *store.Store, args []string) ([]publish.Result, error) {
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
 	var results []publish.Result
-	for _, name := range names {
-		stages, err := c.Select(name)
+	for _, arg := range args {
+		sel, err := selected(s, arg)
 		if err != nil {
-			return nil, notPlanned(err)
+			return nil, err
 		}
-		for _, stage := range stages {
-			refs, err := z.Chosen(ctx, c, stage)
-			if err != nil {
-				return nil, unrealized(stage.Name, err)
+		for _, stage := range sel.stages {
+			refs := []store.RRef{sel.rref}
+			if sel.rref.IsZero() {
+				if refs, err = z.Chosen(ctx, sel.closure, stage); err != nil {
+					return nil, unrealized(stage.Name, err)
+				}
 			}
 			for i, ref := range refs {
 				r, err := s.Realization(ref)

@@ -108,6 +108,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	defer s.Close()
 	if f.dryRun {
+		s.ReadOnce()
 		return a.dryRun(ctx, s, f, args)
 	}
 	if _, err := parseResources(f.resources, f.jobs); err != nil {
@@ -125,7 +126,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err := a.hold(ctx, s); err != nil {
 		return err
 	}
-	if c, err = checked(c, f.check); err != nil {
+	if c, err = checked(s, c, f.check); err != nil {
 		return err
 	}
 	p := &progress{app: a}
@@ -185,15 +186,22 @@ func (a *app) requested(ctx context.Context, s *store.Store, f realizeFlags, arg
 		return load(ctx, s, request{frozen: true})
 	}
 	r, err := parseRequest(s, args, f.params)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var c *plan.Closure
+		if c, err = load(ctx, s, r); err == nil {
+			return c, nil
+		}
+	}
+	r, ok, wrong := hashes(s, args, f.params, err)
+	if wrong != nil || !ok {
+		return nil, wrong
 	}
 	return load(ctx, s, r)
 }
 
 // realizer wires the algorithm to the rest.
 func (a *app) realizer(s *store.Store, c *plan.Closure, f realizeFlags, pairs map[string]string, p *progress) (*realize.Realizer, error) {
-	rebuild, err := rebuilds(c, f.rebuild)
+	rebuild, err := rebuilds(s, c, f.rebuild)
 	if err != nil {
 		return nil, err
 	}
@@ -233,18 +241,13 @@ func (a *app) runner(box *builder.Sandbox, c *plan.Closure) realize.Runner {
 }
 
 // rebuilds returns the derivations of the stages named by --rebuild.
-func rebuilds(c *plan.Closure, names []string) (map[store.DRef]bool, error) {
-	refs := make(map[store.DRef]bool, len(names))
-	for _, name := range names {
-		stages, err := c.Select(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range stages {
-			refs[s.Ref] = true
-		}
+func rebuilds(s *store.Store, c *plan.Closure, names []string) (map[store.DRef]bool, error) {
+	stages, err := stagesOf(s, c, names)
+	refs := make(map[store.DRef]bool, len(stages))
+	for _, stage := range stages {
+		refs[stage.Ref] = true
 	}
-	return refs, nil
+	return refs, err
 }
 
 // argName is what can follow PLX_ARG_ in the name of a variable.

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +59,7 @@ func (a *app) report(ctx context.Context, f reportFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	dir, limit := isDir(f.out), int64(reportLimit)
 	switch {
 	case f.json:
@@ -110,7 +110,7 @@ func (a *app) reportSource(ctx context.Context, s *store.Store, args []string, l
 	if src.Closure, err = reported(s, args); err != nil {
 		return src, err
 	}
-	if record, err := plan.Newest("."); err == nil && onlyStages(args) {
+	if record, err := plan.Newest("."); err == nil && src.Closure.FromFile() {
 		src.File, src.Params = record.File(), record.Params()
 	}
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
@@ -118,34 +118,15 @@ func (a *app) reportSource(ctx context.Context, s *store.Store, args []string, l
 	return src, err
 }
 
-// onlyStages tells whether arguments name stages, and no references.
-func onlyStages(args []string) bool { return !slices.ContainsFunc(args, hasKind) }
-
 // reported returns the closure of what the arguments name: stages and sets of
 // the current plan, or references. Without any it is all of the plan.
 func reported(s *store.Store, args []string) (*plan.Closure, error) {
-	if onlyStages(args) {
-		c, err := currentPlan(s)
-		if err != nil || len(args) == 0 {
-			return c, err
-		}
-		var stages []*plan.Stage
-		for _, arg := range args {
-			found, err := c.Select(arg)
-			if err != nil {
-				return nil, notPlanned(err)
-			}
-			stages = append(stages, found...)
-		}
-		return c.Below(stages...), nil
+	if len(args) == 0 {
+		return currentPlan(s)
 	}
-	var refs []store.DRef
-	for _, arg := range args {
-		sub, err := named(s, arg)
-		if err != nil {
-			return nil, err
-		}
-		refs = append(refs, sub.dref)
+	c, stages, err := closureFor(s, args)
+	if err != nil {
+		return nil, err
 	}
-	return plan.FromRefs(s, refs)
+	return c.Below(stages...), nil
 }

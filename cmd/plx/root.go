@@ -24,6 +24,7 @@ type app struct {
 	stdout, stderr io.Writer
 
 	storeDir string
+	color    colorMode
 	quiet    bool
 	verbose  bool
 
@@ -76,6 +77,7 @@ Start with:  plx init`,
 	cmd.SetFlagErrorFunc(badFlag)
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
+	flags.Var(&a.color, "color", "use colours, and draw progress, `when`: on a terminal (auto), always, or never (default auto, but for $NO_COLOR and $CLICOLOR_FORCE)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
 	cmd.CompletionOptions.DisableDefaultCmd = true
@@ -115,23 +117,14 @@ Start with:  plx init`,
 	group(cmd)
 	checkArgs(cmd)
 	a.addCompletions(cmd)
+	if err := cmd.RegisterFlagCompletionFunc("color", colorNames); err != nil {
+		panic("plx: " + err.Error()) // it is registered once
+	}
 	return cmd
 }
 
-// noSuchCommand says so, with the names of commands that are near.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("unknown command %q", args[0])
-	cmd.SuggestionsMinimumDistance = max(1, len(args[0])/3)
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %q?", near[0])
-	}
-	return &usageError{text + " (" + cmd.CommandPath() + " --help lists the commands)"}
-}
-
-// checkArgs makes a wrong number of arguments to any command bad usage.
+// checkArgs makes a wrong number of arguments to any command bad usage, and flags
+// that exclude each other.
 func checkArgs(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		check := sub.Args
@@ -139,6 +132,9 @@ func checkArgs(cmd *cobra.Command) {
 			check = cobra.ArbitraryArgs
 		}
 		sub.Args = func(cmd *cobra.Command, args []string) error {
+			if err := cmd.ValidateFlagGroups(); err != nil {
+				return &usageError{fmt.Sprintf("%s: %v", cmd.Name(), err)}
+			}
 			err := check(cmd, args)
 			var usage *usageError
 			if err == nil || errors.As(err, &usage) {
@@ -150,13 +146,21 @@ func checkArgs(cmd *cobra.Command) {
 	}
 }
 
-// wrongArgs says that the arguments are not those that the command takes.
+// wrongArgs says that the arguments are not those that the command takes, with
+// an example.
 func wrongArgs(cmd *cobra.Command, args []string) error {
-	name := strings.TrimPrefix(cmd.CommandPath(), "plx ")
+	text := strings.TrimPrefix(cmd.CommandPath(), "plx ") + ": "
 	if len(args) == 0 {
-		return &usageError{fmt.Sprintf("%s: an argument is missing; usage: %s", name, cmd.UseLine())}
+		text += "an argument is missing"
+	} else {
+		text += fmt.Sprintf("these arguments don't fit: %q", args)
 	}
-	return &usageError{fmt.Sprintf("%s: these arguments don't fit: %q; usage: %s", name, args, cmd.UseLine())}
+	text += "; usage: " + cmd.UseLine()
+	if example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n"); example != "" {
+		example, _, _ = strings.Cut(example, "  #")
+		text += "; for example: " + strings.TrimSpace(example)
+	}
+	return &usageError{text}
 }
 
 // openStore returns the store that the flag or the environment names.

@@ -13,6 +13,7 @@ import (
 	"plx/internal/query"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type runsFlags struct {
@@ -25,14 +26,15 @@ type runsFlags struct {
 func (a *app) runsCmd() *cobra.Command {
 	var f runsFlags
 	cmd := &cobra.Command{
-		Use:   "runs [flags] STAGE|DREF…",
+		Use:   "runs [flags] [STAGE|DREF…]",
 		Short: "Compare the realizations of stages in a table",
 		Long: `Prints a table of the realizations of stages, or of all points of a sweep: which
 of them the stage's matcher chose and in what place, the config in which they
 differ, metrics, how long they took, their size, and when they were made. The
 chosen ones come first, then the newest. Metrics are the numbers in the outputs
 that the stage names in metrics, and what its matcher ranks by; those in tables
-have dots in their names.
+have dots in their names. Without arguments, the table has all stages of the
+current plan that name metrics, or else its targets.
 
 With --all also those of earlier versions of the stage, as long as they are in
 the store: of every derivation of that name.
@@ -45,7 +47,6 @@ cpu, memory, host, by, adopted, and all config keys.`,
   plx runs 'train[*]' --sort acc --reverse
   plx runs fit --all --where 'model.loss < 0.13' --columns rref,rate,model.loss
   plx runs 'train[*]' --csv > runs.csv`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runs(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
@@ -77,6 +78,8 @@ func (a *app) runs(ctx context.Context, f runsFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
+	spareCollections()
 	named, ranks, err := a.runsOf(ctx, s, f, args)
 	if err != nil {
 		return err
@@ -114,19 +117,28 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 		}
 	}
 	z := &realize.Realizer{Store: s, Values: lensValues{s}, Observe: (&progress{app: a}).observe}
+	if len(args) == 0 {
+		var err error
+		if args, err = measuredStages(s); err != nil {
+			return nil, nil, err
+		}
+	}
 	for _, arg := range args {
-		c, stages, err := selected(s, arg)
+		sel, err := selected(s, arg)
 		if err != nil {
 			return nil, nil, err
 		}
-		more, err := z.Ranks(ctx, c, stages)
+		if err := readAhead(s, sel.stages); err != nil {
+			return nil, nil, err
+		}
+		more, err := z.Ranks(ctx, sel.closure, sel.stages)
 		if err != nil {
 			return nil, nil, err
 		}
 		for ref, rank := range more {
 			ranks[ref] = rank
 		}
-		for _, stage := range stages {
+		for _, stage := range sel.stages {
 			add(stage)
 		}
 	}
@@ -146,27 +158,50 @@ func (a *app) runsOf(ctx context.Context, s *store.Store, f runsFlags, args []st
 	return all, ranks, err
 }
 
-// selected returns the stages that the argument names, and the closure that they
-// are in: of the current plan, or of a reference.
-func selected(s *store.Store, arg string) (*plan.Closure, []*plan.Stage, error) {
-	if !hasKind(arg) {
-		c, err := currentPlan(s)
-		if err == nil {
-			stages, err := c.Select(arg)
-			if err == nil {
-				return c, stages, nil
-			}
+// measuredStages returns the names of the stages of the current plan that name
+// metrics, or else of its targets.
+func measuredStages(s *store.Store) ([]string, error) {
+	c, err := currentPlan(s)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	had := make(map[string]bool)
+	add := func(stage *plan.Stage) {
+		name, _, swept := strings.Cut(stage.Name, "[")
+		if swept {
+			name += "[*]"
+		}
+		if !had[name] {
+			had[name] = true
+			names = append(names, name)
 		}
 	}
-	sub, err := named(s, arg)
-	if err != nil {
-		return nil, nil, err
+	for _, stage := range c.Stages() {
+		if len(stage.Derivation.Metrics) > 0 {
+			add(stage)
+		}
 	}
-	c, err := plan.FromRefs(s, []store.DRef{sub.dref})
-	if err != nil {
-		return nil, nil, err
+	if names == nil {
+		for _, stage := range c.Targets() {
+			add(stage)
+		}
 	}
-	return c, c.Targets(), nil
+	return names, nil
+}
+
+// readAhead reads the records of stages.
+func readAhead(s *store.Store, stages []*plan.Stage) error {
+	var all []store.RRef
+	for _, stage := range stages {
+		refs, err := s.Realizations(stage.Ref)
+		if err != nil {
+			return err
+		}
+		all = append(all, refs...)
+	}
+	s.ReadAhead(all)
+	return nil
 }
 
 func sortRuns(runs []query.Run, f runsFlags) error {
@@ -206,7 +241,7 @@ func (a *app) printRuns(runs []query.Run, columns []column, f runsFlags) error {
 	case f.csv:
 		return a.runsCSV(runs, columns)
 	case f.markdown:
-		return a.result(runsTable(runs, columns).markdown()...)
+		return a.result(markdown(runsTable(runs, columns))...)
 	}
 	if len(runs) == 0 {
 		return nil
@@ -214,8 +249,8 @@ func (a *app) printRuns(runs []query.Run, columns []column, f runsFlags) error {
 	return a.resultTable(runsTable(runs, columns))
 }
 
-func runsTable(runs []query.Run, columns []column) table {
-	var t table
+func runsTable(runs []query.Run, columns []column) ui.Table {
+	var t ui.Table
 	rows := make([][]string, len(runs))
 	for _, c := range columns {
 		right := c.right
@@ -224,9 +259,9 @@ func runsTable(runs []query.Run, columns []column) table {
 			right = right || isNumber(v)
 			rows[i] = append(rows[i], c.cell(v))
 		}
-		t.heads = append(t.heads, heading(c.name, right))
+		t.Heads = append(t.Heads, heading(c.name, right))
 	}
-	t.rows = rows
+	t.Rows = rows
 	return t
 }
 

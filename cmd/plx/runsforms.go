@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"plx/internal/query"
+	"plx/internal/ui"
 )
 
 // runsCSV prints values in full: times in seconds, sizes in bytes.
@@ -102,9 +103,9 @@ func plainValues(values map[string]any) map[string]any {
 }
 
 // markdown returns the table as Markdown has it.
-func (t table) markdown() []string {
+func markdown(t ui.Table) []string {
 	var head, rule []string
-	for _, name := range t.heads {
+	for _, name := range t.Heads {
 		name, right := strings.CutPrefix(name, ">")
 		head = append(head, escaped(name))
 		if right {
@@ -114,7 +115,7 @@ func (t table) markdown() []string {
 		}
 	}
 	lines := []string{markdownRow(head), markdownRow(rule)}
-	for _, row := range t.rows {
+	for _, row := range t.Rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = escaped(cell)

@@ -12,16 +12,7 @@ import (
 // somebody wants plain lines.
 func (a *app) drawable() *os.File {
 	f, ok := a.stderr.(*os.File)
-	if !ok || a.quiet || os.Getenv("NO_COLOR") != "" {
-		return nil
-	}
-	switch os.Getenv("TERM") {
-	case "", "dumb":
-		return nil
-	}
-	switch os.Getenv("CI") {
-	case "", "0", "false":
-	default:
+	if !ok || a.quiet || a.color.resolved() == colorNever || isPlain() {
 		return nil
 	}
 	if _, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plx/internal/builder"
+	"plx/internal/plan"
 	"plx/internal/realize"
 	"plx/internal/store"
 )
@@ -24,12 +25,12 @@ type shellFlags struct {
 func (a *app) shellCmd() *cobra.Command {
 	var f shellFlags
 	cmd := &cobra.Command{
-		Use:   "shell [flags] STAGE [-- COMMAND…]",
+		Use:   "shell [flags] STAGE|DREF [-- COMMAND…]",
 		Short: "Open a shell where a stage's command would run",
 		Long: `Realizes what a stage depends on, and opens a shell in a build directory of the
 stage: with the same files, the same variables and the same isolation as its
 command has, but for limits of time. With COMMAND that is run instead. The plan
-is that of plx realize without arguments.
+is that of plx realize without arguments; a dref needs none.
 
 When the shell is left with status 0, what is in $out can become a result of the
 stage, held to its promises and its check; plx show says that it was made by
@@ -75,13 +76,9 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 		return err
 	}
 	defer s.Close()
-	c, err := a.requested(ctx, s, realizeFlags{}, nil, a.closure)
+	c, stage, err := a.enterable(ctx, s, arg)
 	if err != nil {
 		return err
-	}
-	stage, err := c.Find(arg)
-	if err != nil {
-		return notPlanned(err)
 	}
 	z, err := a.realizer(s, c, realizeFlags{jobs: 1}, nil, &progress{app: a})
 	if err != nil {
@@ -111,6 +108,21 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 		return err
 	}
 	return a.printKept(s, realize.Result{Stage: stage, Chosen: []store.RRef{r.Ref}}, f.json)
+}
+
+// enterable returns the stage that the argument names, and the closure that it
+// is in: that of plx realize, or what a dref needs.
+func (a *app) enterable(ctx context.Context, s *store.Store, arg string) (*plan.Closure, *plan.Stage, error) {
+	load := func() (*plan.Closure, error) { return currentPlan(s) }
+	if !hasKind(arg) {
+		load = func() (*plan.Closure, error) { return a.requested(ctx, s, realizeFlags{}, nil, a.closure) }
+	}
+	planned, missing := load()
+	c, stage, err := stageOf(s, planned, missing, arg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, stage, a.hold(ctx, s)
 }
 
 // session returns what is run: on a terminal of its own if plx is on one, and

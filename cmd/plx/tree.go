@@ -10,6 +10,7 @@ import (
 
 	"plx/internal/query"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 type treeFlags struct {
@@ -20,11 +21,12 @@ type treeFlags struct {
 func (a *app) treeCmd() *cobra.Command {
 	var f treeFlags
 	cmd := &cobra.Command{
-		Use:   "tree [flags] STAGE|REF",
+		Use:   "tree [flags] [STAGE|REF]",
 		Short: "Draw what something is built from, or the files of a result",
 		Long: `Draws what a stage or a dref is built from, or what an rref was built from: each
 input with what it is, and below that its inputs in turn. What stands above
-already is marked with (above). Of an input with many only the first few are
+already is marked with (above). Without arguments it draws the targets of the
+current plan. Of an input with many only the first few are
 drawn, but with --all.
 
 With --files draws the files of a result, with their sizes: of a stage that of
@@ -32,8 +34,13 @@ the first result that its matcher chose.`,
 		Example: `  plx tree report
   plx tree --depth 1 $(plx realize stage.toml)
   plx tree --files report`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.tree(cmd.Context(), f, args[0]) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.treeTargets(f)
+			}
+			return a.tree(cmd.Context(), f, args[0])
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.files, "files", "f", false, "draw the files of the result")
@@ -60,10 +67,7 @@ func (a *app) tree(ctx context.Context, f treeFlags, arg string) error {
 	if err != nil {
 		return err
 	}
-	most := branchesShown
-	if f.all {
-		most = int(^uint(0) >> 1)
-	}
+	most := f.most()
 	if len(sub.rrefs) > 0 {
 		top, err := query.ResultTree(s, sub.rrefs[0], f.depth, most)
 		if err != nil {
@@ -79,6 +83,44 @@ func (a *app) tree(ctx context.Context, f treeFlags, arg string) error {
 	return printTree(a, f, top, func(ref store.DRef) string { return c.Lookup(ref).Name })
 }
 
+// most is how many things of one input are drawn.
+func (f treeFlags) most() int {
+	if f.all {
+		return int(^uint(0) >> 1)
+	}
+	return branchesShown
+}
+
+// treeTargets draws what each target of the current plan is built from.
+func (a *app) treeTargets(f treeFlags) error {
+	if f.files {
+		return &usageError{"tree --files: say of which stage or result"}
+	}
+	s, err := a.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c, err := currentPlan(s)
+	if err != nil {
+		return err
+	}
+	name := func(ref store.DRef) string { return c.Lookup(ref).Name }
+	docs := []branchJSON{}
+	for _, stage := range c.Targets() {
+		top := query.StageTree(c, stage.Ref, f.depth, f.most())
+		if f.json {
+			docs = append(docs, branchesJSON(top, 0, name)...)
+		} else if err := printTree(a, f, top, name); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		return a.resultJSON(map[string]any{"tree": docs})
+	}
+	return nil
+}
+
 func printTree[N comparable](a *app, f treeFlags, top query.Branch[N], name func(N) string) error {
 	if f.json {
 		return a.resultJSON(map[string]any{"tree": branchesJSON(top, 0, name)})
@@ -86,7 +128,7 @@ func printTree[N comparable](a *app, f treeFlags, top query.Branch[N], name func
 	lines := []string{name(top.Node)}
 	drawBranches(&lines, "", top, name)
 	for i := range lines {
-		lines[i] = fit(lines[i], a.width())
+		lines[i] = ui.Fit(lines[i], a.width())
 	}
 	return a.result(lines...)
 }
@@ -158,7 +200,7 @@ func (a *app) treeFiles(ctx context.Context, s *store.Store, f treeFlags, arg st
 	lines := []string{fmt.Sprintf("%s (%s)", short(r.Ref), size(r.Manifest.Size()))}
 	drawFiles(&lines, "", ".", dirsOf(r.Manifest), f.depth)
 	for i := range lines {
-		lines[i] = fit(lines[i], a.width())
+		lines[i] = ui.Fit(lines[i], a.width())
 	}
 	return a.result(lines...)
 }
@@ -208,16 +250,7 @@ func drawFiles(lines *[]string, indent, at string, dirs map[string]*dir, depth i
 		default:
 			text += fmt.Sprintf(" (%s)", size(e.Size))
 		}
-		all = append(all, drawn{strings.Map(visible, text), below})
+		all = append(all, drawn{strings.Map(ui.Visible, text), below})
 	}
 	draw(lines, indent, all)
-}
-
-// visible is for names of files: what would do something to a terminal is
-// marked.
-func visible(r rune) rune {
-	if r < ' ' || r == 0x7f {
-		return '\uFFFD'
-	}
-	return r
 }

@@ -189,7 +189,7 @@ func takeInProject(ctx context.Context, s *store.Store, dir string) error {
 func verifyOptions(s *store.Store, args []string) (store.VerifyOptions, error) {
 	var o store.VerifyOptions
 	for _, arg := range args {
-		sub, err := named(s, arg)
+		sel, err := selected(s, arg)
 		if tree, notHash := store.ParseHash(arg); notHash == nil && statusOf(err) == exitNotFound {
 			o.Trees = append(o.Trees, tree)
 			continue
@@ -197,10 +197,12 @@ func verifyOptions(s *store.Store, args []string) (store.VerifyOptions, error) {
 		if err != nil {
 			return o, err
 		}
-		if len(sub.rrefs) > 0 {
-			o.RRefs = append(o.RRefs, sub.rrefs...)
-		} else {
-			o.DRefs = append(o.DRefs, sub.dref)
+		if !sel.rref.IsZero() {
+			o.RRefs = append(o.RRefs, sel.rref)
+			continue
+		}
+		for _, stage := range sel.stages {
+			o.DRefs = append(o.DRefs, stage.Ref)
 		}
 	}
 	return o, nil

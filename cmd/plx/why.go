@@ -22,14 +22,14 @@ type whyFlags struct {
 func (a *app) whyCmd() *cobra.Command {
 	var f whyFlags
 	cmd := &cobra.Command{
-		Use:   "why [flags] STAGE|REF | A B | --alive REF|STAGE|TREE|PATH",
+		Use:   "why [flags] [STAGE|REF] | A B | --alive REF|STAGE|TREE|PATH",
 		Short: "Tell why a stage is built or reused, what leads to it, or what keeps it",
 		Long: `Of a stage tells what plx realize would make of it now, and why: in what it
 differs from the nearest earlier realization, down to the key of config, the
 line of the script, the file of the source or of an input. If it would be
 reused, why what is there was built. Then what each matcher chooses among its
 realizations, and why not the others. The stage file is read as it is; the stage
-may be a sweep, or some points of it.
+may be a sweep, or some points of it. Without arguments it tells of the targets.
 
 Of an rref tells why it was built: in what it differs from those made before.
 
@@ -49,7 +49,7 @@ link into it. Directories given to plx gc with --keep are not looked at.`,
   plx why report data
   plx why --alive $(plx realize stage.toml)
   plx why --alive $(plx path train)`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), f, args) },
 	}
 	flags := cmd.Flags()
@@ -62,7 +62,7 @@ link into it. Directories given to plx gc with --keep are not looked at.`,
 
 func (a *app) why(ctx context.Context, f whyFlags, args []string) error {
 	switch {
-	case f.alive && len(args) > 1:
+	case f.alive && len(args) != 1:
 		return &usageError{"--alive takes one argument"}
 	case f.all && len(args) < 2:
 		return &usageError{"--all goes with two arguments, A and B"}
@@ -74,17 +74,18 @@ func (a *app) why(ctx context.Context, f whyFlags, args []string) error {
 		return err
 	}
 	defer s.Close()
+	s.ReadOnce()
 	switch {
 	case f.alive:
 		return a.whyAlive(ctx, s, f, args[0])
 	case len(args) == 2:
 		return a.whyPath(ctx, s, f, args[0], args[1])
 	default:
-		return a.whyStage(ctx, s, f, args[0])
+		return a.whyStage(ctx, s, f, strings.Join(args, ""))
 	}
 }
 
-// whyStage tells of stages, or of a realization.
+// whyStage tells of stages, without a name of the targets, or of a realization.
 func (a *app) whyStage(ctx context.Context, s *store.Store, f whyFlags, arg string) error {
 	sources := s.Preview()
 	c, stages, ref, err := a.whyOf(ctx, s, f, arg, sources)
@@ -110,7 +111,7 @@ func (a *app) whyStage(ctx context.Context, s *store.Store, f whyFlags, arg stri
 		return a.resultJSON(map[string]any{"stages": docs})
 	}
 	for _, w := range all {
-		if err := a.result(a.whyLines(s, w)...); err != nil {
+		if err := a.result(a.paintDiff(a.whyLines(s, w))...); err != nil {
 			return err
 		}
 	}
@@ -124,11 +125,7 @@ func (a *app) whyOf(ctx context.Context, s *store.Store, f whyFlags, arg string,
 	if err == nil {
 		return c, stages, store.RRef{}, nil
 	}
-	o, ok, wrong := abbreviated(s, arg)
-	if hasKind(arg) {
-		o, wrong = reference(s, arg)
-		ok = true
-	}
+	o, ok, wrong := referred(s, arg)
 	if wrong != nil || !ok {
 		return nil, nil, store.RRef{}, errors.Join(wrong, unlessNil(wrong, err))
 	}
@@ -148,7 +145,8 @@ func unlessNil(other, err error) error {
 }
 
 // planned returns the stages of the name as the stage file has them now: in the
-// closure that plx realize would work through, if they are in it.
+// closure that plx realize would work through, if they are in it. Without a name
+// they are its targets.
 func planned(ctx context.Context, s *store.Store, params []string, arg string, sources *store.Preview) (*plan.Closure, []*plan.Stage, error) {
 	if hasKind(arg) {
 		return nil, nil, &notFoundError{arg}
@@ -160,6 +158,9 @@ func planned(ctx context.Context, s *store.Store, params []string, arg string, s
 	c, err := preview(ctx, s, r, sources)
 	if err != nil {
 		return nil, nil, err
+	}
+	if arg == "" {
+		return c, c.Targets(), nil
 	}
 	stages, err := c.Select(arg)
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"plx/internal/match"
 	"plx/internal/realize"
 	"plx/internal/store"
+	"plx/internal/ui"
 )
 
 // answersShown is how many candidates a table shows.
@@ -34,7 +35,7 @@ func (a *app) questionLines(q realize.Question) []string {
 		return []string{head + ": there is but one"}
 	}
 	t := answersTable(q)
-	lines := append([]string{head}, t.lines(max(0, a.width()-2))...)
+	lines := append([]string{head}, t.Lines(max(0, a.width()-2))...)
 	for i := range lines[1:] {
 		lines[i+1] = "  " + lines[i+1]
 	}
@@ -44,18 +45,18 @@ func (a *app) questionLines(q realize.Question) []string {
 	return lines
 }
 
-func answersTable(q realize.Question) table {
-	t := table{heads: []string{">#", "RREF"}}
+func answersTable(q realize.Question) ui.Table {
+	t := ui.Table{Heads: []string{">#", "RREF"}}
 	if q.Input != "" {
-		t.heads = append(t.heads, "STAGE")
+		t.Heads = append(t.Heads, "STAGE")
 	}
 	for _, lens := range q.Matcher.Lenses() {
-		t.heads = append(t.heads, ">"+lens)
+		t.Heads = append(t.Heads, ">"+lens)
 	}
 	if q.Matcher.Script() != "" {
-		t.heads = append(t.heads, ">SCORE")
+		t.Heads = append(t.Heads, ">SCORE")
 	}
-	t.heads = append(t.heads, ">RUN", "MADE", "WHY")
+	t.Heads = append(t.Heads, ">RUN", "MADE", "WHY")
 	for _, one := range q.Answers[:min(len(q.Answers), answersShown)] {
 		row := []string{rankText(one.Rank), short(one.Ref)}
 		if q.Input != "" {
@@ -67,7 +68,7 @@ func answersTable(q realize.Question) table {
 		if q.Matcher.Script() != "" {
 			row = append(row, scoreText(one))
 		}
-		t.add(append(row, runNumber(one.Run), moment(one.Made), answerText(q, one))...)
+		t.Add(append(row, runNumber(one.Run), moment(one.Made), answerText(q, one))...)
 	}
 	return t
 }

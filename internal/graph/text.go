@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/clipperhouse/displaywidth"
 )
 
 // Signs are the characters that a drawing is made of.
@@ -33,10 +35,10 @@ func (g Graph) Text(s Signs) []string {
 	width := 0
 	for i, d := range drawn {
 		drawn[i] = d + " " + g.label(i, s)
-		width = max(width, len([]rune(drawn[i])))
+		width = max(width, displaywidth.String(drawn[i]))
 	}
 	for i, d := range drawn {
-		drawn[i] = d + strings.Repeat(" ", width-len([]rune(d))) + "  " + g.Nodes[i].Text()
+		drawn[i] = d + strings.Repeat(" ", width-displaywidth.String(d)) + "  " + g.Nodes[i].Text()
 	}
 	return drawn
 }
@@ -141,7 +143,7 @@ const mostNamed = 4
 func (g Graph) list(s Signs) []string {
 	name, text := 0, 0
 	for i, n := range g.Nodes {
-		name, text = max(name, len([]rune(g.label(i, s)))), max(text, len(n.Text()))
+		name, text = max(name, displaywidth.String(g.label(i, s))), max(text, len(n.Text()))
 	}
 	lines := make([]string, len(g.Nodes))
 	for i, n := range g.Nodes {
@@ -149,7 +151,8 @@ func (g Graph) list(s Signs) []string {
 		for _, dep := range n.Deps[:min(len(n.Deps), mostNamed)] {
 			deps = append(deps, g.label(dep, s))
 		}
-		line := fmt.Sprintf("%-*s  %-*s", name, g.label(i, s), text, n.Text())
+		label := g.label(i, s)
+		line := label + strings.Repeat(" ", name-displaywidth.String(label)) + fmt.Sprintf("  %-*s", text, n.Text())
 		if len(deps) > 0 {
 			line += "  from " + strings.Join(deps, ", ")
 		}

@@ -174,6 +174,23 @@ func (t Target) json() ([]byte, error) {
 	return data, nil
 }
 
+// listed names the first of what is in a directory.
+func listed(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		return ""
+	}
+	var names []string
+	for _, e := range entries[:min(len(entries), maxListed)] {
+		names = append(names, e.Name())
+	}
+	text := ", of " + strings.Join(names, ", ")
+	if more := len(entries) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 // copyTo copies the file to w.
 func (t Target) copyTo(w io.Writer) error {
 	path, err := t.Path()
@@ -186,7 +203,7 @@ func (t Target) copyTo(w io.Writer) error {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return &ContentError{path, errors.New("a directory has no contents: name a file in it")}
+		return &ContentError{path, errors.New("a directory has no contents: name a file in it" + listed(path))}
 	}
 	if _, err := io.Copy(w, f); err != nil {
 		return fmt.Errorf("lens: %w", err)

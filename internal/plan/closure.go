@@ -51,6 +51,10 @@ type Closure struct {
 	recorded []byte          // the plan, once it is recorded
 }
 
+// FromFile reports whether it comes from a stage file, and not from references
+// alone.
+func (c *Closure) FromFile() bool { return c.origin.file != "" }
+
 // Stages returns all stages, each after what it depends on. The order is the
 // same in every process.
 func (c *Closure) Stages() []*Stage { return c.stages }

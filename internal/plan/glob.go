@@ -202,6 +202,15 @@ func (d *disk) find(pattern string) matches {
 	return m
 }
 
+// unmatched says more of why a pattern stands for no file, if it is one of
+// another tool's.
+func unmatched(pattern string, err error) error {
+	if strings.HasPrefix(pattern, "!") {
+		return fmt.Errorf("%v: no pattern leaves out files; name those that are wanted", err)
+	}
+	return err
+}
+
 func (d *disk) search(pattern string) matches {
 	parts := strings.Split(path.Clean(pattern), "/")
 	i := slices.IndexFunc(parts, isGlob)

@@ -64,7 +64,7 @@ func (p *problems) listSources(n *node, globs []string, d *disk) *sources {
 		}
 		m := d.find(text)
 		if m.err != nil {
-			p.add(at, "%s: %v", text, m.err)
+			p.add(at, "%s: %v", text, unmatched(text, m.err))
 			continue
 		}
 		for _, file := range m.paths {
@@ -98,7 +98,7 @@ func (p *problems) tableSources(n *node) *sources {
 		err := store.CheckPath(child.key)
 		switch {
 		case m.err != nil:
-			p.add(child, "%s: %v", text, m.err)
+			p.add(child, "%s: %v", text, unmatched(text, m.err))
 		case m.single && child.key == ".":
 			p.add(child, "%s is a file: name it, as in { %q = %q }", text, path.Base(text), text)
 		case err != nil && child.key != ".":

@@ -63,6 +63,7 @@ func readIndex(dir string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.Format = "" // which must be in it
 	if json.Unmarshal(data, x) != nil || x.Format != indexFormat {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, indexJSON), ErrForeign)
 	}

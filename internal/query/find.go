@@ -13,10 +13,12 @@ import (
 	"plx/internal/store"
 )
 
-// A Search says which realizations are wanted: those for which all that is set
-// holds.
+// A Search says which realizations are wanted: those that Names, DRefs or RRefs
+// name, or all if these are empty, and for which all else that is set holds.
 type Search struct {
-	Names  []string          // patterns with * and ?, of which the name of the derivation fits one
+	Names  []string // patterns with * and ?: of the derivation's name
+	DRefs  map[store.DRef]bool
+	RRefs  map[store.RRef]bool
 	Config map[string]string // keys, with dots into tables, and values
 	Where  *match.Where
 	Values match.Lookup
@@ -47,26 +49,30 @@ func (q Search) Find(ctx context.Context, s *store.Store) ([]store.Made, error) 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if !q.named(ref.Name()) {
+		is := q.named(ref)
+		if !is && len(q.RRefs) == 0 {
 			continue
 		}
 		all, err := s.MadeOf(ref)
 		if err != nil {
 			continue // a stray file that has the name of a directory
 		}
-		all = slices.DeleteFunc(all, func(m store.Made) bool { return !q.fits(m) })
+		all = slices.DeleteFunc(all, func(m store.Made) bool { return !is && !q.RRefs[m.Ref] || !q.fits(m) })
 		if len(all) == 0 {
 			continue
 		}
 		if ok, err := q.configured(s, ref); err != nil || !ok {
 			continue // what can't be read is told by plx verify
 		}
-		for _, m := range all {
-			ok, err := q.holds(m.Ref)
-			if err != nil {
-				return nil, err
+		held, failed := make([]bool, len(all)), make([]error, len(all))
+		if q.Where != nil {
+			store.InParallel(len(all), func(i int) { held[i], failed[i] = q.holds(all[i].Ref) })
+		}
+		for i, m := range all {
+			if failed[i] != nil {
+				return nil, failed[i]
 			}
-			if ok {
+			if q.Where == nil || held[i] {
 				found = append(found, m)
 			}
 		}
@@ -77,9 +83,12 @@ func (q Search) Find(ctx context.Context, s *store.Store) ([]store.Made, error) 
 	return found, nil
 }
 
-func (q Search) named(name string) bool {
-	fits := func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }
-	return len(q.Names) == 0 || slices.ContainsFunc(q.Names, fits)
+func (q Search) named(ref store.DRef) bool {
+	if len(q.Names)+len(q.DRefs)+len(q.RRefs) == 0 {
+		return true
+	}
+	fits := func(pattern string) bool { ok, _ := path.Match(pattern, ref.Name()); return ok }
+	return q.DRefs[ref] || slices.ContainsFunc(q.Names, fits)
 }
 
 // fits looks at what is known without reading the record.
@@ -96,9 +105,6 @@ func (q Search) fits(m store.Made) bool {
 }
 
 func (q Search) holds(ref store.RRef) (bool, error) {
-	if q.Where == nil {
-		return true, nil
-	}
 	why, err := q.Where.Refuse(ref, q.Values)
 	return why == "", err
 }
@@ -129,9 +135,14 @@ func isValue(have any, want string) bool {
 	if date, ok := have.(store.Datetime); ok {
 		return date.String() == want
 	}
+	if n, whole := have.(int64); whole { // which a float might not hold
+		if x, err := strconv.ParseInt(want, 10, 64); err == nil {
+			return x == n
+		}
+	}
 	if x, err := strconv.ParseFloat(want, 64); err == nil {
-		if y, ok := number(have); ok {
-			return Compare(x, have) == 0 || y.String() == want
+		if _, ok := number(have); ok {
+			return Compare(x, have) == 0
 		}
 	}
 	return text(have) == want

@@ -60,6 +60,22 @@ func newMetricChange(name string, old, new any) MetricChange {
 	return m
 }
 
+// RunsOf returns what a table shows of realizations, but for those that can't be
+// read.
+func (r *Reader) RunsOf(refs []store.RRef) []Run {
+	all, failed := make([]Run, len(refs)), make([]error, len(refs))
+	store.InParallel(len(refs), func(i int) { all[i], failed[i] = r.Run(refs[i]) })
+	var runs []Run
+	for i, err := range failed {
+		if err != nil {
+			r.Damaged(err)
+		} else {
+			runs = append(runs, all[i])
+		}
+	}
+	return runs
+}
+
 // Run returns what a table shows of one realization.
 func (r *Reader) Run(ref store.RRef) (Run, error) {
 	d, err := r.Store.Derivation(ref.DRef())

@@ -42,7 +42,7 @@ type Named struct {
 	Match match.Matcher
 }
 
-// A Reader reads what tables show.
+// A Reader reads what tables show, several realizations at once.
 type Reader struct {
 	Store   *store.Store
 	Ranks   map[store.RRef]int // the places of those that are chosen
@@ -78,19 +78,20 @@ func (r *Reader) of(n Named) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	answers := make([]answer, len(refs))
+	store.InParallel(len(refs), func(i int) { answers[i] = r.ask(n, d, refs[i]) })
 	var runs []Run
-	for _, ref := range refs {
-		if ok, err := r.wanted(ref); err != nil {
-			return nil, err
-		} else if !ok {
-			continue
+	for i, a := range answers {
+		switch {
+		case a.err != nil:
+			return nil, a.err
+		case a.refused != "":
+			r.Refused(refs[i], a.refused)
+		case a.damage != nil:
+			r.Damaged(a.damage)
+		default:
+			runs = append(runs, a.run)
 		}
-		run, err := r.read(n, d, ref)
-		if err != nil {
-			r.Damaged(err)
-			continue
-		}
-		runs = append(runs, run)
 	}
 	slices.SortFunc(runs, func(a, b Run) int {
 		return cmp.Or(cmp.Compare(place(a), place(b)), b.Made.Compare(a.Made), a.Ref.Compare(b.Ref))
@@ -98,16 +99,23 @@ func (r *Reader) of(n Named) ([]Run, error) {
 	return runs, nil
 }
 
-// wanted reports whether the condition holds for a realization.
-func (r *Reader) wanted(ref store.RRef) (bool, error) {
-	if r.Where == nil {
-		return true, nil
+// An answer is what there is to say of a realization: one of these.
+type answer struct {
+	run     Run
+	refused string // why the condition doesn't hold for it
+	damage  error  // it can't be read
+	err     error  // there is no answer
+}
+
+// ask reads a realization, if the condition holds for it.
+func (r *Reader) ask(n Named, d store.Derivation, ref store.RRef) (a answer) {
+	if r.Where != nil {
+		if a.refused, a.err = r.Where.Refuse(ref, r.Values); a.err != nil || a.refused != "" {
+			return a
+		}
 	}
-	why, err := r.Where.Refuse(ref, r.Values)
-	if err == nil && why != "" {
-		r.Refused(ref, why)
-	}
-	return why == "", err
+	a.run, a.damage = r.read(n, d, ref)
+	return a
 }
 
 // place puts what is not chosen behind what is.

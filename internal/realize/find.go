@@ -92,6 +92,9 @@ func (t *task) sound(r store.Realization) bool {
 	if t.g.Store.HasTree(r.Tree) {
 		return true
 	}
+	if _, told := t.g.gone.LoadOrStore(r.Tree, true); told { // several may have it
+		return false
+	}
 	err := fmt.Errorf("%v: its tree %s is gone", r.Ref, t.g.Store.TreePath(r.Tree))
 	t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
 	return false

@@ -22,6 +22,7 @@ type graph struct {
 
 	foreseen  func() error // [graph.foresee], once
 	eventful  atomic.Bool  // something happened that the next run may have to do with
+	gone      sync.Map     // the trees of which it was told that they are
 	toolsLock sync.Mutex
 	tools     map[toolName]store.Tool // that were found
 }

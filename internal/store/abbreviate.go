@@ -121,7 +121,7 @@ func (s *Store) realizationsAt(prefix string) ([]RRef, error) {
 	}
 	found := make([][]RRef, len(names))
 	failed := make([]error, len(names))
-	inParallel(len(names), func(i int) {
+	InParallel(len(names), func(i int) {
 		ref, err := parseDRefBase(names[i])
 		if err != nil {
 			return // a table

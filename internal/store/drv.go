@@ -78,9 +78,7 @@ func isDerivation(data []byte, base string) bool {
 	return strings.HasPrefix(base, HashOf(data).String())
 }
 
-// Derivation reads a derivation. The error is [ErrNotExist], a [DamageError],
-// or what reading it gave.
-func (s *Store) Derivation(ref DRef) (Derivation, error) {
+func (s *Store) readDerivation(ref DRef) (Derivation, error) {
 	data, err := s.derivationText(ref)
 	if err != nil {
 		return Derivation{}, fmt.Errorf("%v: %w", ref, err)

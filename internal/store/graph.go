@@ -75,7 +75,7 @@ func (s *Store) readGraph(ctx context.Context) (*graph, error) {
 	}
 	read := make([]shelf, len(g.drefs))
 	t := s.tally("look for garbage", int64(len(read)), false)
-	inParallel(len(read), func(i int) {
+	InParallel(len(read), func(i int) {
 		if ctx.Err() == nil {
 			read[i] = s.readShelf(g.drefs[i])
 			t.add(1)

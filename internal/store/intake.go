@@ -100,7 +100,7 @@ func (in *intake) each(n int, do func(i int) error) error {
 	var failed error
 	first := n
 	var stopped atomic.Bool
-	inParallel(n, func(i int) {
+	InParallel(n, func(i int) {
 		if stopped.Load() {
 			return
 		}

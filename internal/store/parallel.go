@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// inParallel calls do for each number from 0 to n-1, as many at once as there
+// InParallel calls do for each number from 0 to n-1, as many at once as there
 // are processors.
-func inParallel(n int, do func(i int)) {
+func InParallel(n int, do func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), n) {

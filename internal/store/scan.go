@@ -349,7 +349,7 @@ func removeMany(dir string, begin func(doing string, total int64, bytes bool) *t
 		return err
 	}
 	t := begin("remove", int64(len(names)), false)
-	inParallel(len(names), func(i int) {
+	InParallel(len(names), func(i int) {
 		removeQuickly(dir + "/" + names[i])
 		t.add(1)
 	})

@@ -53,6 +53,7 @@ type Store struct {
 	suspect suspect
 	changes recorder
 	witness *Evidence // what is noted of files that are read; nil: nothing
+	once    *readOnce // what is read once; nil: nothing
 
 	// Lost, if it is set, is called for each result that was lost because the
 	// machine went down while it was written. It will be made again.
@@ -140,9 +141,7 @@ func (s *Store) FailedLogPath(ref DRef) string { return s.drvDir(ref) + "/failed
 // VolatilePath returns where the volatile outputs of a realization are.
 func (s *Store) VolatilePath(ref RRef) string { return s.OutPath(ref) + ".volatile" }
 
-// Realization reads the record of a realization, and its manifest. The error
-// is [ErrNotExist], a [DamageError], or what reading it gave.
-func (s *Store) Realization(ref RRef) (Realization, error) {
+func (s *Store) readRealization(ref RRef) (Realization, error) {
 	r, inline, err := s.readRecord(ref)
 	if err != nil {
 		return r, err

@@ -174,18 +174,31 @@ func (l *Live) End() {
 
 // Line returns the line that stays of what happened to a stage.
 func (l *Live) Line(kind realize.EventKind, text string) string {
-	sign, colour := "!", yellow
+	sign := "!"
 	switch kind {
 	case realize.Built, realize.Repeated, realize.Checked:
-		sign, colour = l.signs.done, green
-	case realize.Reused:
-		sign, colour = l.signs.reused, cyan
-	case realize.Adopted:
-		sign, colour = l.signs.reused, yellow
+		sign = l.signs.done
+	case realize.Reused, realize.Adopted:
+		sign = l.signs.reused
 	case realize.Failed:
-		sign, colour = l.signs.failed, red
+		sign = l.signs.failed
 	case realize.Building:
-		sign, colour = " ", ""
+		sign = " "
 	}
-	return paint(colour, sign) + " " + text
+	return Paint(ColourOf(kind), sign) + " " + text
+}
+
+// ColourOf returns the colour of what happened to a stage.
+func ColourOf(kind realize.EventKind) Colour {
+	switch kind {
+	case realize.Built, realize.Repeated, realize.Checked:
+		return Green
+	case realize.Reused:
+		return Cyan
+	case realize.Failed:
+		return Red
+	case realize.Building:
+		return ""
+	}
+	return Yellow
 }

@@ -124,8 +124,8 @@ func TestLiveFits(t *testing.T) {
 				if len(lines) > rows || len(lines) == 0 {
 					t.Fatalf("%d lines on %d rows", len(lines), rows)
 				}
-				if wide := slices.IndexFunc(lines, func(s string) bool { return width(s) > columns }); wide >= 0 {
-					t.Fatalf("on %d columns a line of %d: %q", columns, width(lines[wide]), lines[wide])
+				if wide := slices.IndexFunc(lines, func(s string) bool { return Width(s) > columns }); wide >= 0 {
+					t.Fatalf("on %d columns a line of %d: %q", columns, Width(lines[wide]), lines[wide])
 				}
 			}
 		}
@@ -167,7 +167,7 @@ func TestMeter(t *testing.T) {
 	if want := "verify  0:02  50 %  5 files of 10 files · ~0:02 left"; len(lines) != 1 || Clean(lines[0]) != want {
 		t.Errorf("got %q, want %q", lines, want)
 	}
-	if lines, _ := m.Lines(9, 23); width(lines[0]) > 9 {
+	if lines, _ := m.Lines(9, 23); Width(lines[0]) > 9 {
 		t.Errorf("too wide: %q", lines)
 	}
 	m.Tell("gc", 0, 0, count)

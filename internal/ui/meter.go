@@ -42,7 +42,7 @@ func (m *Meter) Lines(columns, _ int) (lines []string, whole bool) {
 	if m.verb == "" || since < meterTime {
 		return nil, false
 	}
-	text := paint(bold, m.verb) + "  " + clock(since)
+	text := Paint(Bold, m.verb) + "  " + clock(since)
 	if m.total > 0 {
 		text += fmt.Sprintf("  %d %%", min(100*m.done/m.total, 100))
 	}

@@ -167,7 +167,7 @@ func (s *Screen) back(b *strings.Builder, columns int) {
 	}
 	rows := 0
 	for _, line := range s.lines {
-		rows += max(1, (width(line)+columns-1)/columns)
+		rows += max(1, (Width(line)+columns-1)/columns)
 	}
 	b.WriteByte('\r')
 	if rows > 1 {

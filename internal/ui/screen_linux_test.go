@@ -152,7 +152,7 @@ func emulate(text string, columns, rows int) []string {
 			}
 		default:
 			r, n := utf8.DecodeRuneInString(text)
-			put(r, width(string(r)))
+			put(r, Width(string(r)))
 			text = text[n:]
 		}
 		top = max(top, row-rows+1)

@@ -61,7 +61,8 @@ func clock(d time.Duration) string {
 // cells measures text that may have colours.
 var cells = displaywidth.Options{ControlSequences: true}
 
-func width(text string) int { return cells.String(text) }
+// Width returns how many cells of a terminal a text takes.
+func Width(text string) int { return cells.String(text) }
 
 // signs are the characters with which something is drawn.
 type signs struct{ done, reused, failed, dot, cut, rule string }
@@ -98,23 +99,27 @@ func (s signs) fit(text string, n int) string {
 // pad cuts or fills a text to so many cells.
 func (s signs) pad(text string, n int) string {
 	text = s.fit(text, n)
-	return text + strings.Repeat(" ", max(0, n-width(text)))
+	return text + strings.Repeat(" ", max(0, n-Width(text)))
 }
+
+// A Colour is what a terminal is told so that text looks so.
+type Colour string
 
 // The colours, all of which every terminal has.
 const (
-	bold   = "\x1b[1m"
-	dim    = "\x1b[2m"
-	red    = "\x1b[31m"
-	green  = "\x1b[32m"
-	yellow = "\x1b[33m"
-	cyan   = "\x1b[36m"
-	reset  = "\x1b[m"
+	Bold   Colour = "\x1b[1m"
+	Dim    Colour = "\x1b[2m"
+	Red    Colour = "\x1b[31m"
+	Green  Colour = "\x1b[32m"
+	Yellow Colour = "\x1b[33m"
+	Cyan   Colour = "\x1b[36m"
+	reset         = "\x1b[m"
 )
 
-func paint(colour, text string) string {
+// Paint returns a text in a colour; "": in none.
+func Paint(colour Colour, text string) string {
 	if text == "" || colour == "" {
 		return text
 	}
-	return colour + text + reset
+	return string(colour) + text + reset
 }

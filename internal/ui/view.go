@@ -32,7 +32,7 @@ func (l *Live) Lines(width, height int) (lines []string, whole bool) {
 func (l *Live) nameColumn(shown []*run, columns int) int {
 	longest := 8
 	for _, r := range shown {
-		longest = max(longest, width(r.stage.Name)+width(r.suffix()))
+		longest = max(longest, Width(r.stage.Name)+Width(r.suffix()))
 	}
 	most := max(columns*2/5, 24)
 	return max(min(longest, most, columns-logColumn), 1)
@@ -56,10 +56,10 @@ func (r *run) suffix() string {
 // before, and the last line of its log.
 func (l *Live) runLine(r *run, column, columns int) string {
 	name, suffix := r.stage.Name, r.suffix()
-	if room := column - width(suffix); room >= 4 {
+	if room := column - Width(suffix); room >= 4 {
 		name = l.signs.fit(name, room) + suffix
 	}
-	name = paint(bold, l.signs.pad(name, column))
+	name = Paint(Bold, l.signs.pad(name, column))
 	line := "  " + name + fmt.Sprintf(" %6s", clock(l.now().Sub(r.began)))
 	if columns < 50 {
 		return l.signs.fit(line, columns)
@@ -72,23 +72,24 @@ func (l *Live) runLine(r *run, column, columns int) string {
 	if said == "" {
 		said = r.log.look()
 	}
-	return l.signs.fit(line+" "+paint(dim, fmt.Sprintf("%-8s", expected))+"  "+paint(dim, said), columns)
+	return l.signs.fit(line+" "+Paint(Dim, fmt.Sprintf("%-8s", expected))+"  "+Paint(Dim, said), columns)
 }
 
 // bottom draws how far all of it is.
 func (l *Live) bottom(columns, hidden int) string {
-	text := paint(bold, fmt.Sprintf("%d/%d done", l.total-len(l.left), l.total))
+	text := Paint(Bold, fmt.Sprintf("%d/%d done", l.total-len(l.left), l.total))
 	running := len(l.running)
 	parts := []struct {
-		n            int
-		what, colour string
+		n      int
+		what   string
+		colour Colour
 	}{
-		{l.count[realize.Failed], "failed", red},
+		{l.count[realize.Failed], "failed", Red},
 		{running, "running", ""},
-		{l.count[realize.Built] + l.count[realize.Repeated] + l.count[realize.Checked], "built", green},
-		{l.count[realize.Adopted], "adopted", yellow},
-		{l.count[realize.Reused], "reused", cyan},
-		{l.count[realize.Skipped], "skipped", yellow},
+		{l.count[realize.Built] + l.count[realize.Repeated] + l.count[realize.Checked], "built", Green},
+		{l.count[realize.Adopted], "adopted", Yellow},
+		{l.count[realize.Reused], "reused", Cyan},
+		{l.count[realize.Skipped], "skipped", Yellow},
 	}
 	for _, p := range parts {
 		if p.n == 0 {
@@ -98,14 +99,14 @@ func (l *Live) bottom(columns, hidden int) string {
 		if p.what == "running" && hidden > 0 {
 			part += fmt.Sprintf(" (%d not shown)", hidden)
 		}
-		text += l.signs.dot + paint(p.colour, part)
+		text += l.signs.dot + Paint(p.colour, part)
 	}
 	if left := l.forward.left(l.left, l.running, l.now()); left >= time.Second {
 		text += l.signs.dot + "~" + clock(left) + " left"
 	}
 	hint := "v: logs"
-	if room := columns - width(text) - len(hint); l.keys && running > 0 && room >= 2 {
-		text += strings.Repeat(" ", room) + paint(dim, hint)
+	if room := columns - Width(text) - len(hint); l.keys && running > 0 && room >= 2 {
+		text += strings.Repeat(" ", room) + Paint(Dim, hint)
 	}
 	return l.signs.fit(text, columns)
 }
@@ -125,10 +126,10 @@ func (l *Live) logLines(columns, height int) []string {
 	if columns < 50 {
 		keys = "n" + l.signs.dot + "p" + l.signs.dot + "q"
 	}
-	head = l.signs.fit(head, columns-width(keys)-4)
-	lines := []string{paint(bold, head)}
-	if room := columns - width(head) - width(keys) - 2; room > 0 {
-		lines[0] += " " + paint(dim, strings.Repeat(l.signs.rule, room)+" "+keys)
+	head = l.signs.fit(head, columns-Width(keys)-4)
+	lines := []string{Paint(Bold, head)}
+	if room := columns - Width(head) - Width(keys) - 2; room > 0 {
+		lines[0] += " " + Paint(Dim, strings.Repeat(l.signs.rule, room)+" "+keys)
 	}
 	for _, line := range r.log.lines(height - 1) {
 		lines = append(lines, l.signs.fit(line, columns))
