@@ -7,7 +7,20 @@ const uPlot = window.uPlot;
 
 export const maxColours = 8;
 
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// css returns a value of the scheme that is shown. To ask the browser makes it
+// work out all styles first, so each is asked for once.
+export function css(name) {
+  const now = document.documentElement.dataset.theme || (prefersDark.matches ? "dark" : "light");
+  if (now !== scheme) {
+    values.clear();
+    scheme = now;
+  }
+  if (!values.has(name)) values.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return values.get(name);
+}
+
+const values = new Map(), prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+let scheme;
 
 // colour returns the n-th colour of the scheme.
 export function colour(n) {

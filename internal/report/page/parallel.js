@@ -2,7 +2,7 @@
 // along an axis keeps the runs that pass there.
 
 import { h } from "./dom.js";
-import { scaleOf, ramp } from "./chart.js";
+import { css, scaleOf, ramp } from "./chart.js";
 import { count } from "./format.js";
 import { title } from "./model.js";
 
@@ -31,7 +31,6 @@ export function parallel(place, columns, rows, by, tell, onRun) {
   const lines = rows.map((run) => ({ run, t: axes.map((a) => a.at(run)), colour: colourBy.at(run) }));
   const brushes = new Map(); // axis to [low, high]
   const kept = (line) => [...brushes].every(([i, [low, high]]) => line.t[i] !== undefined && line.t[i] >= low && line.t[i] <= high);
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function path(line) {
     context.beginPath();
