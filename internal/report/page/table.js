@@ -17,8 +17,8 @@ export function tableView({ onRun }) {
   const above = spacer(), below = spacer();
   const body = h("tbody", {}, above, below);
   const table = h("table", { class: "runs", role: "grid", "aria-label": "Runs" }, head, body);
-  const scroller = h("div", { class: "table-scroll" }, table);
-  const empty = h("p", { class: "empty", hidden: true }, "No run is like that.");
+  const empty = h("div", { class: "empty", hidden: true }, h("p", {}, "No run is like that."), button("Show all", () => change({ filter: "" })));
+  const scroller = h("div", { class: "table-scroll" }, table, empty);
 
   function drawHead() {
     staleHead = false;
@@ -202,7 +202,7 @@ export function tableView({ onRun }) {
   }
 
   return {
-    element: h("div", { class: "table-view" }, scroller, empty),
+    element: h("div", { class: "table-view" }, scroller),
     show: () => {
       visible = stale = true;
       draw();
