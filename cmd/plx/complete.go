@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plx/internal/plan"
 	"plx/internal/store"
 )
 
@@ -100,7 +101,7 @@ func setNames(a *app, s *store.Store, begun string) []string {
 	names := stageNames(a, s, begun)
 	had := make(map[string]bool)
 	for _, name := range names {
-		if sweep, _, ok := strings.Cut(name, "["); ok && !had[sweep] {
+		if sweep, _, ok := plan.Point(name); ok && !had[sweep] {
 			had[sweep] = true
 			names = append(names, sweep+"[*]")
 		}

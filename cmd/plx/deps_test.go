@@ -31,7 +31,7 @@ var mayImport = map[string]struct {
 	"publish":      {[]string{"builder/host", "match", "plan", "store"}, "what is laid out was chosen before"},
 	"draw":         {nil, "a drawing is of boxes and lines, whatever they stand for"},
 	"provenance":   {[]string{"store"}, "it retells what records say"},
-	"report":       {[]string{"draw", "match", "plan", "query", "realize", "store"}, "a page shows what they know, and makes nothing"},
+	"report":       {[]string{"draw", "graph", "match", "plan", "query", "realize", "store"}, "a page shows what they know, and makes nothing"},
 	"realize":      {[]string{"builder", "match", "plan", "store"}, "the algorithm wires them; it prints nothing"},
 	"watch":        {nil, "it knows files, and nothing of what they mean"},
 	"ui":           {[]string{"builder", "builder/host", "match", "plan", "realize", "store"}, "it shows what realize tells; nothing depends on how that looks"},

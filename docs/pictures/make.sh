@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes the pictures of README.md and docs/, from examples/ and from the pipelines
 # of docs/cases.md, so that they show what plx does: run it after a change of the
-# page or of the drawing. It needs Go, python3, Node.js, Chromium, and
-# `npm ci` in internal/report/browsertest; for graph.svg bwa, samtools, bcftools.
+# page, of the drawing or of what is drawn on a terminal. It needs Go, python3, Node.js,
+# Chromium, tmux, and `npm ci` in internal/report/browsertest; for graph.svg bwa,
+# samtools and bcftools.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
@@ -18,6 +19,13 @@ for example in anneal sweep; do
 done
 cd "$top/internal/report/browsertest"
 CHROMIUM=$(command -v chromium) node "$top/docs/pictures/shoot.js" "$work" "$top/docs/pictures"
+
+# A terminal while plx is at work on the second example. What it is expected to
+# take is known from an earlier run.
+cp -R "$top/examples/sweep" "$work/live"
+(cd "$work/live" && PLX_STORE="$work/live-store" "$work/plx" realize -q stage.toml -p epochs=110 >/dev/null)
+PLX_STORE="$work/live-store" sh "$top/docs/pictures/live.sh" "$work/plx" "$work/live" >"$work/live.txt"
+python3 "$top/docs/pictures/terminal.py" "plx realize, half-way" <"$work/live.txt" >"$top/docs/pictures/live.svg"
 
 # The graph of the second case.
 mkdir "$work/case"

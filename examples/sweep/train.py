@@ -50,6 +50,7 @@ def step(net, x, label, rate):
             for j, v in enumerate(values[i] + [1.0]):
                 unit[j] -= rate * s * v
         slopes = below
+    return -math.log(values[-1][label])
 
 
 def accuracy(net, data):
@@ -73,10 +74,10 @@ def main():
     labels, train, validation = read(args.data)
     rng = random.Random(args.seed)
     net = layers(rng, [len(train[0][0])] + [UNITS] * args.depth + [len(labels)])
-    for _ in range(args.epochs):
+    for epoch in range(1, args.epochs + 1):
         rng.shuffle(train)
-        for x, label in train:
-            step(net, x, label, args.rate)
+        loss = sum(step(net, x, label, args.rate) for x, label in train) / len(train)
+        print(f"epoch {epoch} of {args.epochs}: loss {loss:.3f}", flush=True)
     json.dump({"labels": labels, "net": net}, open(args.model, "w"))
     metrics = {"rate": args.rate, "depth": args.depth, "seed": args.seed,
                "train": accuracy(net, train), "validation": accuracy(net, validation)}

@@ -70,41 +70,29 @@ type Graph struct{ Nodes []Node }
 // Stages returns the graph of the stages of a closure. Unless unfold says so,
 // the points of a sweep are one node.
 func Stages(c *plan.Closure, status func(*plan.Stage) Status, unfold bool) Graph {
-	var g Graph
-	index := make(map[string]int)
-	deps := make(map[int]map[int]bool)
-	for _, s := range c.Stages() {
-		name, point, swept := strings.Cut(s.Name, "[")
-		if unfold || point == "" {
-			name, swept = s.Name, false
-		}
-		i, there := index[name]
-		if !there {
-			i = len(g.Nodes)
-			index[name], deps[i] = i, make(map[int]bool)
-			g.Nodes = append(g.Nodes, Node{Name: name, Count: make(map[Status]int)})
-		}
-		if swept {
-			g.Nodes[i].Points++
-		}
-		g.Nodes[i].Count[status(s)]++
-		for _, e := range s.Inputs {
+	stages := c.Stages()
+	names, place := make([]string, len(stages)), make(map[*plan.Stage]int, len(stages))
+	for i, s := range stages {
+		names[i], place[s] = s.Name, i
+	}
+	deps := func(i int) (list []int) {
+		for _, e := range stages[i].Inputs {
 			for _, from := range e.From {
-				dep := from.Name
-				if !unfold {
-					dep, _, _ = strings.Cut(dep, "[")
-				}
-				if j, there := index[dep]; there && j != i {
-					deps[i][j] = true
-				}
+				list = append(list, place[from])
 			}
 		}
+		return list
 	}
-	for i := range g.Nodes {
-		for j := range deps[i] {
-			g.Nodes[i].Deps = append(g.Nodes[i].Deps, j)
+	var g Graph
+	for _, f := range Folds(names, deps, func(string) bool { return unfold }) {
+		n := Node{Name: f.Name, Count: make(map[Status]int), Deps: f.Deps}
+		if f.Sweep {
+			n.Points = len(f.Stages)
 		}
-		slices.Sort(g.Nodes[i].Deps)
+		for _, i := range f.Stages {
+			n.Count[status(stages[i])]++
+		}
+		g.Nodes = append(g.Nodes, n)
 	}
 	return g.sorted()
 }

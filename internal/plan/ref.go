@@ -139,3 +139,16 @@ func pointName(picks []pick) string {
 	b.WriteString("]")
 	return b.String()
 }
+
+// Point takes the name of a stage apart that is a point of a sweep: the name of
+// the sweep, and its axes in order. Other stages are none.
+func Point(name string) (sweep string, axes []string, ok bool) {
+	r, err := parseRef(name)
+	if err != nil || r.picks == nil {
+		return name, nil, false
+	}
+	for _, p := range r.picks {
+		axes = append(axes, p.axis)
+	}
+	return r.name, axes, true
+}

@@ -3,12 +3,12 @@ package report
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"plx/internal/draw"
+	"plx/internal/graph"
+	"plx/internal/plan"
 )
 
 // Bounds of the drawings in a page. A sweep that is larger is opened as a list.
@@ -17,49 +17,35 @@ const (
 	maxBoxes = 20_000 // of all drawings
 )
 
-// axisName finds the axes in the name of a point of a sweep.
-var axisName = regexp.MustCompile(`[\[,]([A-Za-z_][A-Za-z0-9_]*)=`)
-
-// group finds the sweeps among the stages: those whose names have a point.
+// group finds the sweeps among the stages.
 func (c *collector) group() {
 	places := make(map[string]int)
 	for i := range c.Stages {
 		s := &c.Stages[i]
-		name, point, ok := strings.Cut(s.Name, "[")
-		if !ok || !strings.HasSuffix(point, "]") {
+		name, axes, ok := plan.Point(s.Name)
+		if !ok {
 			continue
 		}
 		n, have := places[name]
 		if !have {
 			n = len(c.Groups)
 			places[name] = n
-			c.Groups = append(c.Groups, Group{Name: name, Axes: axes(*s)})
+			c.Groups = append(c.Groups, Group{Name: name, Axes: axes})
 		}
 		s.Group = n
 		c.Groups[n].Stages = append(c.Groups[n].Stages, i)
 	}
 }
 
-// axes returns the axes of a stage's sweep.
-func axes(s Stage) []string {
-	names := []string{}
-	for _, found := range axisName.FindAllStringSubmatch(s.Name, -1) {
-		if _, ok := s.Config[found[1]]; ok && !slices.Contains(names, found[1]) {
-			names = append(names, found[1])
-		}
-	}
-	return names
-}
-
 // draw lays out the graph, folded, and with each sweep open that is not large.
 func (c *collector) draw() Graph {
-	g := Graph{Folded: c.picture(-1), Open: make(map[int]Picture)}
+	g := Graph{Folded: c.picture(func(string) bool { return false }), Open: make(map[int]Picture)}
 	boxes := len(g.Folded.Nodes)
 	for i, group := range c.Groups {
 		if len(group.Stages) > maxOpen || boxes > maxBoxes {
 			continue
 		}
-		g.Open[i] = c.picture(i)
+		g.Open[i] = c.picture(func(sweep string) bool { return sweep == group.Name })
 		boxes += len(g.Open[i].Nodes)
 	}
 	return g
@@ -73,12 +59,7 @@ func SVG(ctx context.Context, src Source, unfold bool) (string, error) {
 	if err := c.collect(ctx, src); err != nil {
 		return "", err
 	}
-	if unfold {
-		for i := range c.Stages {
-			c.Stages[i].Group = -1
-		}
-	}
-	p := c.picture(-1)
+	p := c.picture(func(string) bool { return unfold })
 	return draw.SVG(p.boxes(), p.Drawing), nil
 }
 
@@ -92,38 +73,41 @@ func (p Picture) boxes() []draw.Node {
 	return nodes
 }
 
-// picture draws the stages of the plan with one sweep open, or none.
-func (c *collector) picture(open int) Picture {
+// picture draws the stages of the plan, with the sweeps open that are to be.
+func (c *collector) picture(open func(sweep string) bool) Picture {
 	var p Picture
-	box := make(map[int]int)    // of stages
-	folded := make(map[int]int) // of groups
+	var names []string
+	var stages []int // those of the plan
+	place := make(map[int]int)
 	for i, s := range c.Stages {
-		if !s.Planned {
-			continue
+		if s.Planned {
+			place[i] = len(stages)
+			names, stages = append(names, s.Name), append(stages, i)
 		}
-		if at, have := folded[s.Group]; have && s.Group != open {
-			box[i] = at
-			continue
+	}
+	deps := func(i int) (list []int) {
+		for _, in := range c.Stages[stages[i]].Inputs {
+			for _, from := range in.From {
+				list = append(list, place[from])
+			}
 		}
-		n := PictureNode{Stage: i, Group: -1, Name: s.Name, State: s.State}
-		members := []int{i}
-		if s.Group >= 0 && s.Group != open {
-			folded[s.Group] = len(p.Nodes)
-			members = c.Groups[s.Group].Stages
-			n = PictureNode{Stage: -1, Group: s.Group, Name: c.Groups[s.Group].Name + "[*]", State: c.stateOf(members)}
-		}
-		n.Note = c.note(members)
-		box[i] = len(p.Nodes)
-		p.Nodes = append(p.Nodes, n)
+		return list
 	}
 	var edges []draw.Edge
-	for i, s := range c.Stages {
-		for _, in := range s.Inputs {
-			for _, from := range in.From {
-				if s.Planned {
-					edges = append(edges, draw.Edge{From: box[from], To: box[i]})
-				}
-			}
+	for at, f := range graph.Folds(names, deps, open) {
+		first := stages[f.Stages[0]]
+		n := PictureNode{Stage: first, Group: -1, Name: f.Name, State: c.Stages[first].State}
+		members := make([]int, len(f.Stages))
+		for k, i := range f.Stages {
+			members[k] = stages[i]
+		}
+		if f.Sweep {
+			n = PictureNode{Stage: -1, Group: c.Stages[first].Group, Name: f.Name + "[*]", State: c.stateOf(members)}
+		}
+		n.Note = c.note(members)
+		p.Nodes = append(p.Nodes, n)
+		for _, dep := range f.Deps {
+			edges = append(edges, draw.Edge{From: dep, To: at})
 		}
 	}
 	p.Drawing = draw.Lay(p.boxes(), edges)

@@ -7,7 +7,20 @@ const uPlot = window.uPlot;
 
 export const maxColours = 8;
 
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// css returns a value of the scheme that is shown. To ask the browser makes it
+// work out all styles first, so each is asked for once.
+export function css(name) {
+  const now = document.documentElement.dataset.theme || (prefersDark.matches ? "dark" : "light");
+  if (now !== scheme) {
+    values.clear();
+    scheme = now;
+  }
+  if (!values.has(name)) values.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return values.get(name);
+}
+
+const values = new Map(), prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+let scheme;
 
 // colour returns the n-th colour of the scheme.
 export function colour(n) {
@@ -32,7 +45,8 @@ export function ordinal(values) {
 export function scaleOf(column, runs) {
   if (column.kind === "number") {
     const distinct = column.role === "config" ? [...new Set(runs.map((r) => column.get(r)))].sort((a, b) => a - b) : [];
-    return { at: (r) => column.get(r), label: number, numeric: true, splits: distinct.length <= 10 ? distinct : [] };
+    const whole = runs.every((r) => Number.isInteger(column.get(r) ?? 0));
+    return { at: (r) => column.get(r), label: number, numeric: true, whole, splits: distinct.length <= 10 ? distinct : [] };
   }
   const o = ordinal(runs.map((r) => column.get(r)).filter((v) => v !== undefined));
   return { at: (r) => o.place(column.get(r)), label: (v) => o.labels[v] ?? "", labels: o.labels, numeric: false };
@@ -63,6 +77,7 @@ function axis(scale, label, log) {
     a.filter = (u, splits) => splits;
     a.values = (u, splits) => splits.map((v) => (v === null ? null : leading(v) ? number(v) : ""));
   } else {
+    if (scale.whole) a.incrs = [1, 2, 5].flatMap((n) => Array.from({ length: 15 }, (_, i) => n * 10 ** i)).sort((x, y) => x - y);
     a.values = (u, splits) => splits.map((v) => number(Number(v.toPrecision(12))));
   }
   return a;

@@ -2,7 +2,7 @@
 
 import { query, onQuery, change, selectedRuns } from "./query.js";
 import { recipes, stages, runs, trees, origins, stageOf, filesOf, title, content } from "./model.js";
-import { h, button, lazy, copyable } from "./dom.js";
+import { h, button, lazy, copyable, wrapped } from "./dom.js";
 import { number, text, bytes, seconds, time, count, short } from "./format.js";
 import { diffLines, around } from "./diff.js";
 import { image } from "./files.js";
@@ -38,7 +38,7 @@ export function compareView({ onRun, onCurves }) {
   // head names the runs, with what can be done with each.
   function head(shown) {
     return h("tr", {}, h("td", {}), shown.map((r, i) => h("th", { scope: "col" },
-      button(title(r), () => onRun(r), { class: "link" }), h("div", { class: "small" }, copyable(r.rref, short(r.rref))),
+      h("button", { type: "button", class: "link", onclick: () => onRun(r) }, wrapped(title(r))), h("div", { class: "small" }, copyable(r.rref, short(r.rref))),
       h("div", { class: "small" }, i === 0 ? h("b", {}, "the first") : button("Make it the first", () => first(r), { class: "link" }), " ",
         button("Remove", () => remove(r), { class: "link", "aria-label": `Remove ${title(r)}` })))));
   }
@@ -97,7 +97,7 @@ function matrix(name, shown, names, get, format, top, more) {
   const columns = () => h("colgroup", {}, h("col", { class: "names" }), shown.map(() => h("col", {})));
   const table = (rows, withHead) => {
     const t = h("table", { class: "matrix" }, columns(), withHead && h("thead", {}, top), h("tbody", {}, rows.map(row)));
-    t.style.width = `${180 + 270 * shown.length}px`;
+    t.style.setProperty("--runs", shown.length);
     return t;
   };
   if (!values.length && !top) return undefined;

@@ -1,7 +1,7 @@
 // The panel beside the graph and the table: a stage, or one of its runs.
 
 import { stages, runs, groups, recipes, origins, trees, choices, usedBy, recipeOf, stageOf, filesOf, title } from "./model.js";
-import { h, button, copyable, definition, section, lazy } from "./dom.js";
+import { h, button, copyable, definition, section, lazy, wrapped } from "./dom.js";
 import { number, text, bytes, seconds, time, count, short, state, marks } from "./format.js";
 import { fileList, shown } from "./files.js";
 import { toggle, query, onQuery } from "./query.js";
@@ -57,7 +57,7 @@ export function panel({ onRuns }) {
 }
 
 function heading(name, stage, kind) {
-  return h("h2", {}, h("span", { class: "kind" }, kind), h("span", { class: "name" }, name),
+  return h("h2", {}, h("span", { class: "kind" }, kind), h("span", { class: "name" }, wrapped(name)),
     stage && h("span", { class: "state " + stage.state }, `${marks[stage.state] || ""} ${state(stage.state)}`));
 }
 

@@ -31,6 +31,11 @@ export function button(text, onclick, props) {
   return h("button", { type: "button", onclick, ...props }, text);
 }
 
+// wrapped writes a name so that a long one breaks between the axes of a sweep.
+export function wrapped(text) {
+  return text.split(/(?<=[,[])/).flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+}
+
 // say tells something to who listens to the page.
 export function say(text) {
   document.getElementById("said").textContent = text;

@@ -32,7 +32,7 @@ function start() {
         change({ view: viewHolding(), tab: "plots" });
       },
     });
-    tabs.runs = ["Runs", [queryBar(views, [columnChooser(), button("Compare", () => change({ tab: "compare" }), { class: "to-compare" })]), table.element], { show: table.refresh }];
+    tabs.runs = ["Runs", [queryBar(views, [columnChooser(), button("Compare", () => change({ tab: "compare" }), { class: "to-compare" })]), table.element], table];
     tabs.plots = ["Plots", [queryBar(views), plots.element], plots];
     tabs.compare = ["Compare", [compare.element], compare];
   }

@@ -2,8 +2,8 @@
 // along an axis keeps the runs that pass there.
 
 import { h } from "./dom.js";
-import { scaleOf, ramp } from "./chart.js";
-import { count } from "./format.js";
+import { css, scaleOf, ramp } from "./chart.js";
+import { number, count } from "./format.js";
 import { title } from "./model.js";
 
 const top = 44, bottom = 26, side = 60;
@@ -31,7 +31,6 @@ export function parallel(place, columns, rows, by, tell, onRun) {
   const lines = rows.map((run) => ({ run, t: axes.map((a) => a.at(run)), colour: colourBy.at(run) }));
   const brushes = new Map(); // axis to [low, high]
   const kept = (line) => [...brushes].every(([i, [low, high]]) => line.t[i] !== undefined && line.t[i] >= low && line.t[i] <= high);
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function path(line) {
     context.beginPath();
@@ -177,8 +176,13 @@ function axisOf(column, rows) {
   const low = distinct[0], high = distinct.at(-1);
   const even = column.role === "config" && distinct.length <= 12; // points of a sweep: each as far from the next
   const t = (v) => (low === high ? 0.5 : even ? distinct.indexOf(v) / (distinct.length - 1) : (v - low) / (high - low));
-  const ticks = even ? distinct.map((v) => [t(v), column.format(v)]) : [[0, column.format(low)], [1, column.format(high)]];
+  const ticks = even ? distinct.map((v) => [t(v), column.format(v)]) : [[0, brief(column, low)], [1, brief(column, high)]];
   return { column, ticks, at: (run) => (scale.at(run) === undefined || scale.at(run) === null ? undefined : t(scale.at(run))) };
+}
+
+// brief is a value with as many digits as an axis has room for.
+function brief(column, v) {
+  return column.format(column.format === number ? Number(v.toPrecision(5)) : v);
 }
 
 function clipped(text, most) {

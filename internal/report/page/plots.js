@@ -107,14 +107,14 @@ export function plotsView({ onRun }) {
       .sort((a, b) => a.x - b.x);
   }
 
-  // spread moves many points on few places apart, so that they can be seen; at
-  // is where they belong.
+  // spread moves points on few places apart, if some lie on each other, so that
+  // they can be seen.
   function spread(all, x, logX) {
-    const values = x.splits || [];
-    if (values.length < 2 || all.length < 100) return false;
+    const values = x.splits || [], places = new Set(all.map((p) => `${p.x} ${p.y}`));
+    if (values.length < 2 || places.size === all.length) return false;
     const to = logX ? Math.log : (v) => v, back = logX ? Math.exp : (v) => v;
     const gap = values.slice(1).reduce((least, v, i) => Math.min(least, to(v) - to(values[i])), Infinity);
-    all.forEach((p, i) => (p.x = back(to(p.x) + gap * 0.3 * (((i * 0.618034) % 1) - 0.5))));
+    all.forEach((p, i) => (p.x = back(to(p.x) + gap * (all.length < 100 ? 0.12 : 0.3) * (((i * 0.618034) % 1) - 0.5))));
     all.sort((a, b) => a.x - b.x);
     return true;
   }
@@ -200,7 +200,7 @@ export function plotsView({ onRun }) {
     const c = column(chosen.y), scale = scaleOf(c, query.rows);
     const values = query.rows.map(scale.at).filter((v) => v !== undefined && v !== null);
     const { centers, counts, width } = scale.numeric ? bins(values) : { centers: scale.labels.map((_, i) => i), counts: countEach(values, scale.labels.length), width: 1 };
-    const y = { label: number, numeric: true };
+    const y = { label: number, numeric: true, whole: true };
     const low = Math.min(...centers) - width / 2, high = Math.max(...centers) + width / 2;
     const chart = draw(place, {
       x: scale, y, zero: true, xLabel: c.label, yLabel: "runs", data: [centers, counts],

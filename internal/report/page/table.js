@@ -3,7 +3,7 @@
 import { query, onQuery, change, toggle } from "./query.js";
 import { columnsOf } from "./columns.js";
 import { h, button, say } from "./dom.js";
-import { title, picked } from "./model.js";
+import { runs, title, picked } from "./model.js";
 import { count } from "./format.js";
 
 const rowHeight = 30;
@@ -11,38 +11,48 @@ const spare = 12; // rows above and below those that can be seen
 const maxPrinted = 1000;
 
 export function tableView({ onRun }) {
-  let focused = 0, columns = [], from = 0, to = 0, all = false;
+  let focused = 0, columns = [], from = 0, all = false, visible = false, staleHead = true, stale = true;
+  let pool = []; // rows that are there, whatever they show
   const head = h("thead", {});
-  const body = h("tbody", {});
+  const above = spacer(), below = spacer();
+  const body = h("tbody", {}, above, below);
   const table = h("table", { class: "runs", role: "grid", "aria-label": "Runs" }, head, body);
-  const scroller = h("div", { class: "table-scroll" }, table);
-  const empty = h("p", { class: "empty", hidden: true }, "No run is like that.");
-
-  function columnsShown() {
-    return columnsOf(query.view).filter((c) => c.shown);
-  }
+  const empty = h("div", { class: "empty", hidden: true }, h("p", {}, "No run is like that."), button("Show all", () => change({ filter: "" })));
+  const scroller = h("div", { class: "table-scroll" }, table, empty);
 
   function drawHead() {
-    columns = columnsShown();
+    staleHead = false;
+    columns = columnsOf(query.view).filter((c) => c.shown);
+    for (const row of pool) row.tr.remove();
+    pool = [];
     const cells = columns.map((c) => {
-      const sorted = query.sort.key === c.key;
       const sort = button("", () => sortBy(c), { class: "sort", title: c.key });
-      sort.append(...[c.label, c.key === "chosen" && h("span", { class: "hidden" }, "chosen"), h("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (query.sort.descending ? " ↓" : " ↑") : "")].filter(Boolean));
-      return h("th", {
-        scope: "col", class: `${c.kind} ${c.role}`, "aria-sort": sorted ? (query.sort.descending ? "descending" : "ascending") : undefined,
-      }, sort);
+      sort.append(...[c.label, c.key === "chosen" && h("span", { class: "hidden" }, "chosen"), h("span", { class: "arrow", "aria-hidden": "true" })].filter(Boolean));
+      return h("th", { scope: "col", class: `${c.kind} ${c.role}` }, sort);
     });
     const mark = h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "selected"));
     head.replaceChildren(h("tr", { "aria-rowindex": 1 }, mark, cells));
     table.setAttribute("aria-colcount", columns.length + 1);
+    for (const row of [above, below]) row.firstChild.colSpan = columns.length + 1;
     sizeColumns(head.firstChild);
+    markOrder();
   }
 
-  // sizeColumns sets widths by what is in the first rows and some others, so
-  // that they stay while one scrolls.
+  // markOrder says by which column the rows are sorted.
+  function markOrder() {
+    columns.forEach((c, i) => {
+      const th = head.firstChild.children[i + 1], sorted = query.sort.key === c.key;
+      if (sorted) th.setAttribute("aria-sort", query.sort.descending ? "descending" : "ascending");
+      else th.removeAttribute("aria-sort");
+      th.querySelector(".arrow").textContent = sorted ? (query.sort.descending ? " ↓" : " ↑") : "";
+    });
+  }
+
+  // sizeColumns sets widths by what is in the first runs of the view and some
+  // others, so that they stay while one scrolls, sorts and filters.
   function sizeColumns(row) {
-    const rows = query.rows, step = Math.max(1, Math.floor(rows.length / 200));
-    const sample = rows.filter((_, i) => i % step === 0).slice(0, 200);
+    const list = query.view.runs, step = Math.max(1, Math.floor(list.length / 200));
+    const sample = list.filter((_, i) => i % step === 0).slice(0, 200).map((i) => runs[i]);
     let sum = 40;
     row.children[0].style.width = "40px";
     columns.forEach((c, i) => {
@@ -60,53 +70,67 @@ export function tableView({ onRun }) {
     const descending = same ? !query.sort.descending : false;
     change({ sort: { key: column.key, descending } });
     say(`Sorted by ${column.label}, ${descending ? "descending" : "ascending"}`);
-    head.querySelectorAll("button.sort")[columns.indexOf(column)]?.focus();
   }
 
+  // drawBody shows the rows that can be seen, and some more. Rows that are there
+  // are used again: to make and to place new ones is what would take time.
   function drawBody() {
+    stale = false;
     const n = query.rows.length;
-    const height = scroller.clientHeight || 600;
-    from = all ? 0 : Math.max(0, Math.floor(scroller.scrollTop / rowHeight) - spare);
-    to = all ? Math.min(n, maxPrinted) : Math.min(n, Math.ceil((scroller.scrollTop + height) / rowHeight) + spare);
-    const rows = [];
-    for (let i = from; i < to; i++) rows.push(row(i));
-    body.replaceChildren(spacer(from), ...rows, spacer(all ? 0 : n - to));
+    const height = scroller.clientHeight || 600, top = scroller.scrollTop;
+    from = all ? 0 : Math.max(0, Math.floor(top / rowHeight) - spare);
+    const to = all ? Math.min(n, maxPrinted) : Math.min(n, Math.ceil((top + height) / rowHeight) + (top ? spare : 2));
+    while (pool.length < to - from) pool.push(newRow());
+    pool.forEach((row, k) => {
+      const there = row.tr.parentNode !== null, wanted = from + k < to;
+      if (wanted) fillRow(row, from + k);
+      if (wanted && !there) below.before(row.tr);
+      else if (there && !wanted) row.tr.remove();
+    });
+    if (pool.length > 200 && !all) pool.length = Math.min(pool.length, to - from); // after printing
+    setHeight(above, from);
+    setHeight(below, all ? 0 : n - to);
     table.setAttribute("aria-rowcount", n + 1);
     empty.hidden = n > 0;
   }
 
-  function spacer(rows) {
-    const tr = h("tr", { class: "spacer", "aria-hidden": "true" }, h("td", { colspan: columns.length + 1 }));
-    tr.style.height = `${rows * rowHeight}px`;
-    return tr;
+  function spacer() {
+    return h("tr", { class: "spacer", "aria-hidden": "true" }, h("td", {}));
   }
 
-  function row(i) {
-    const run = query.rows[i];
-    const selected = query.selected.has(run.index);
-    const check = h("input", {
-      type: "checkbox", checked: selected, tabindex: "-1", "aria-label": `Select ${title(run)}`,
-      onclick: (event) => {
-        event.stopPropagation();
-        toggle(run);
-      },
-    });
-    const cells = columns.map((c) => cell(c, run));
-    return h("tr", {
-      class: `${selected ? "selected" : ""} ${picked(run, query.view).length ? "picked" : ""}`, "aria-rowindex": i + 2, "aria-selected": selected,
-      tabindex: i === focused ? "0" : "-1", "data-row": i,
-      onclick: () => {
-        focused = i;
-        onRun(run);
-      },
-    }, h("td", { class: "select" }, check), cells);
+  function setHeight(tr, rows) {
+    const height = `${rows * rowHeight}px`;
+    if (tr.style.height !== height) tr.style.height = height;
   }
 
-  function cell(column, run) {
-    const value = column.get(run);
-    const text = column.format(value);
-    if (column.key === "chosen" && text) return h("td", { class: "text chosen", title: `chosen: ${text}`, "aria-label": `chosen: ${text}` }, "★ ", ranks(run));
-    return h("td", { class: `${column.kind} ${column.role}`, title: text.length > 30 ? text : undefined }, text);
+  function newRow() {
+    const check = h("input", { type: "checkbox", tabindex: "-1" });
+    const cells = columns.map((c) => h("td", { class: `${c.kind} ${c.role}${c.key === "chosen" ? " chosen" : ""}` }));
+    return { check, cells, tr: h("tr", {}, h("td", { class: "select" }, check), cells) };
+  }
+
+  function fillRow(row, i) {
+    const run = query.rows[i], selected = query.selected.has(run.index);
+    row.tr.dataset.row = i;
+    row.tr.setAttribute("aria-rowindex", i + 2);
+    row.tr.tabIndex = i === focused ? 0 : -1;
+    row.tr.setAttribute("aria-selected", selected);
+    row.tr.className = `${selected ? "selected" : ""} ${picked(run, query.view).length ? "picked" : ""}`;
+    row.check.checked = selected;
+    if (row.run === run) return;
+    row.run = run;
+    row.check.setAttribute("aria-label", `Select ${title(run)}`);
+    columns.forEach((c, k) => fillCell(row.cells[k], c, run));
+  }
+
+  function fillCell(td, column, run) {
+    const text = column.format(column.get(run));
+    const chosen = column.key === "chosen" && text !== "";
+    const shown = chosen ? `★ ${ranks(run)}` : text;
+    if (td.textContent !== shown) td.textContent = shown;
+    if (chosen) td.setAttribute("aria-label", `chosen: ${text}`);
+    else td.removeAttribute("aria-label");
+    td.title = chosen ? `chosen: ${text}` : text.length > 30 ? text : "";
   }
 
   // ranks tells how the choices rank a run, if they rank.
@@ -115,15 +139,26 @@ export function tableView({ onRun }) {
     return [...new Set(all)].sort((a, b) => a - b).slice(0, 2).join(", ");
   }
 
+  const rowAt = (i) => body.querySelector(`[data-row="${i}"]`);
+
   function focusRow(i) {
     focused = Math.max(0, Math.min(query.rows.length - 1, i));
     const top = focused * rowHeight, height = scroller.clientHeight - head.offsetHeight;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (top + rowHeight > scroller.scrollTop + height) scroller.scrollTop = top + rowHeight - height;
     drawBody();
-    body.querySelector(`[data-row="${focused}"]`)?.focus({ preventScroll: true });
+    rowAt(focused)?.focus({ preventScroll: true });
   }
 
+  body.addEventListener("click", (event) => {
+    const tr = event.target.closest("tr[data-row]"), run = tr && query.rows[tr.dataset.row];
+    if (!run) return;
+    if (event.target.closest("input")) toggle(run);
+    else {
+      focused = Number(tr.dataset.row);
+      onRun(run);
+    }
+  });
   body.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(scroller.clientHeight / rowHeight) - 2);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
@@ -143,29 +178,37 @@ export function tableView({ onRun }) {
       waiting = false;
       const had = body.contains(document.activeElement);
       drawBody();
-      if (had) body.querySelector(`[data-row="${focused}"]`)?.focus({ preventScroll: true });
+      if (had) rowAt(focused)?.focus({ preventScroll: true });
     });
   });
-  window.addEventListener("beforeprint", () => {
-    all = true;
-    drawBody();
-  });
-  window.addEventListener("afterprint", () => {
-    all = false;
-    drawBody();
-  });
+  for (const when of ["beforeprint", "afterprint"]) {
+    window.addEventListener(when, () => {
+      all = when === "beforeprint";
+      if (visible) drawBody();
+    });
+  }
   onQuery((what) => {
     if (!("view" in what || "filter" in what || "sort" in what || "columns" in what || "selected" in what)) return;
-    if (!("selected" in what)) {
-      drawHead();
-      focused = 0;
-      scroller.scrollTop = 0;
-    }
-    drawBody();
+    staleHead ||= "view" in what || "columns" in what;
+    stale = true;
+    if (!("selected" in what)) focused = scroller.scrollTop = 0;
+    if (visible) draw();
   });
-  drawHead();
-  drawBody();
-  return { element: h("div", { class: "table-view" }, scroller, empty), refresh: drawBody };
+
+  function draw() {
+    if (staleHead) drawHead();
+    else markOrder();
+    if (stale) drawBody();
+  }
+
+  return {
+    element: h("div", { class: "table-view" }, scroller),
+    show: () => {
+      visible = stale = true;
+      draw();
+    },
+    hide: () => (visible = false),
+  };
 }
 
 // queryBar is what the table and the plots have above them: the view, the
