@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -85,8 +86,12 @@ func writeSmallFiles(path string) error {
 
 // dataOf measures one shape: a file or a directory named data.
 func (b *bench) dataOf(shape string, n int, write func(path string) error) error {
-	dir := filepath.Join(b.options.dir, "data")
-	defer remove(dir)
+	dir := filepath.Join(b.options.dir, "data-"+strconv.Itoa(n))
+	var clear clearer = b.clearing
+	if n == 1 {
+		clear = removing
+		defer remove(dir)
+	}
 	if err := plxProject(dir, "[stage.data]\nimport = \"data\"\n"); err != nil {
 		return err
 	}
@@ -101,7 +106,7 @@ func (b *bench) dataOf(shape string, n int, write func(path string) error) error
 		name   string
 		trials []trial
 	}{
-		{addRun, b.adds(dir)}, {againRun, b.agains(dir)}, {verifyRun, b.verifies(dir)}, {packRun, b.packs(dir)}, {unpackRun, b.unpacks(dir)},
+		{addRun, b.adds(dir, clear)}, {againRun, b.agains(dir)}, {verifyRun, b.verifies(dir)}, {packRun, b.packs(dir)}, {unpackRun, b.unpacks(dir, clear)},
 	} {
 		k.Run = run.name
 		if run.name == againRun {
@@ -154,10 +159,13 @@ func dataToolNames() []string {
 	return []string{cpB3sum, cpSync, "cp -r; sync; b3sum", "rsync -a", "tar", "tar --zstd", findPrintf, b3sumAll, b3sumOne, "sha256sum", rmTool}
 }
 
-func (b *bench) adds(dir string) []trial {
-	clean := removing(dir, "copy", "copy.tar")
+// A clearer makes room for what a run makes.
+type clearer func(dir string, names ...string) func() error
+
+func (b *bench) adds(dir string, clear clearer) []trial {
+	clean := clear(dir, "copy", "copy.tar")
 	return []trial{
-		b.plxTrial(dir, "realize", "stage.toml").after(removing(dir, "store", ".plx")),
+		b.plxTrial(dir, "realize", "stage.toml").after(clear(dir, "store", ".plx")),
 		b.shell(dir, cpB3sum, "cp -r data copy && "+hash("b3sum"), "cp", "b3sum").after(clean),
 		b.shell(dir, "cp -r; sync; b3sum", "cp -r data copy && sync && "+hash("b3sum"), "cp", "b3sum").after(clean),
 		b.shell(dir, cpSync, "cp -r data copy && sync", "cp").after(clean),
@@ -191,12 +199,12 @@ func (b *bench) packs(dir string) []trial {
 	}
 }
 
-func (b *bench) unpacks(dir string) []trial {
+func (b *bench) unpacks(dir string, clear clearer) []trial {
 	plx := b.plxTrial(dir, "unpack", "data.plx", "--store", "unpacked")
 	return []trial{
-		plx.after(removing(dir, "unpacked")),
-		b.shell(dir, "tar", "mkdir copy && tar -xf data.tar -C copy", "tar").after(removing(dir, "copy")),
-		b.shell(dir, "tar --zstd", "mkdir copy && tar --zstd -xf data.tar.zst -C copy", "tar", "zstd").after(removing(dir, "copy")),
+		plx.after(clear(dir, "unpacked")),
+		b.shell(dir, "tar", "mkdir copy && tar -xf data.tar -C copy", "tar").after(clear(dir, "copy")),
+		b.shell(dir, "tar --zstd", "mkdir copy && tar --zstd -xf data.tar.zst -C copy", "tar", "zstd").after(clear(dir, "copy")),
 	}
 }
 
@@ -204,7 +212,6 @@ func (b *bench) unpacks(dir string) []trial {
 // by plx, and by rm, which is given such a store as a whole.
 func (b *bench) gc() error {
 	dir := filepath.Join(b.options.dir, "gc")
-	defer remove(dir)
 	collect := b.plxTrial(dir, "gc", "--yes").after(func() error { return b.deadStore(dir) })
 	rm := b.shell(dir, rmTool, "rm -rf store", "rm").after(func() error {
 		if err := b.deadStore(dir); err != nil {
@@ -219,7 +226,7 @@ func (b *bench) gc() error {
 
 // deadStore makes a store anew, of whose results no project is left.
 func (b *bench) deadStore(dir string) error {
-	if err := removing(dir, "store")(); err != nil {
+	if err := b.aside(filepath.Join(dir, "store")); err != nil {
 		return err
 	}
 	project := filepath.Join(dir, "project")

@@ -20,7 +20,6 @@ func (b *bench) matching() error {
 	var all []*contender
 	for _, n := range []int{fewRuns, manyRuns} {
 		c := &contender{tool: tool{name: plxTool}, dir: filepath.Join(b.options.dir, fmt.Sprint("matching-", n))}
-		defer remove(c.dir)
 		if err := plxProject(c.dir, matchingFile(n)); err != nil {
 			return err
 		}
@@ -63,14 +62,13 @@ run      = 'echo "{\"score\": $PLX_RUN}" > "$metrics"'
 // sweep measures a stage for each point of a matrix.
 func (b *bench) sweep() error {
 	dir := filepath.Join(b.options.dir, "sweep")
-	defer remove(dir)
 	if err := plxProject(dir, sweepFile()); err != nil {
 		return err
 	}
 	time.Sleep(settle)
 	k := key{Work: "sweep", Shape: "matrix", N: sweepPoints}
-	fresh := b.plxTrial(dir, "instantiate", "stage.toml").after(removing(dir, "store", ".plx"))
-	build := b.plxTrial(dir, "realize", "--sandbox=off", "-j2", "stage.toml").after(removing(dir, "store", ".plx"))
+	fresh := b.plxTrial(dir, "instantiate", "stage.toml").after(b.clearing(dir, "store", ".plx"))
+	build := b.plxTrial(dir, "realize", "--sandbox=off", "-j2", "stage.toml").after(b.clearing(dir, "store", ".plx"))
 	build.cold = true
 	build.once = true
 	for _, step := range []struct {

@@ -70,7 +70,6 @@ type stageWork struct {
 // stagesOf measures one shape and size.
 func (b *bench) stagesOf(w work, tools []tool, gone map[string]string) error {
 	dir := filepath.Join(b.options.dir, w.shape+"-"+strconv.Itoa(w.n))
-	defer remove(dir)
 	s := &stageWork{bench: b, work: w, gone: gone}
 	for _, t := range tools {
 		if why := gone[t.name]; why != "" {
@@ -140,9 +139,9 @@ func (s *stageWork) warm() error {
 	return s.ctx.Err()
 }
 
-// begin makes the contender's directory anew, with the work in it.
+// begin makes a new directory for the contender, with the work in it.
 func (s *stageWork) begin(c *contender, w work) error {
-	if err := remove(c.dir); err != nil {
+	if err := s.aside(c.dir); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {

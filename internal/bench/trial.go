@@ -101,17 +101,26 @@ func (b *bench) shell(dir, name, script string, programs ...string) trial {
 	}}
 }
 
-// after is the trial with what is removed before each run.
+// after is the trial with what is done before each run.
 func (t trial) after(prepare func() error) trial {
 	t.prepare = prepare
 	return t
 }
 
-// removing removes files and directories.
-func removing(dir string, names ...string) func() error {
+// clearing makes room for files and directories: it moves aside what has the
+// names.
+func (b *bench) clearing(dir string, names ...string) func() error {
+	return forEach(dir, names, b.aside)
+}
+
+// removing removes files and directories, few and perhaps large: all of them
+// together might fill the disk.
+func removing(dir string, names ...string) func() error { return forEach(dir, names, remove) }
+
+func forEach(dir string, names []string, do func(path string) error) func() error {
 	return func() error {
 		for _, name := range names {
-			if err := remove(filepath.Join(dir, name)); err != nil {
+			if err := do(filepath.Join(dir, name)); err != nil {
 				return err
 			}
 		}

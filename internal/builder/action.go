@@ -35,6 +35,7 @@ type Action struct {
 	Terminal   bool        // the streams are a terminal that is to be the command's own
 	Laid       bool        // the build directory is as an earlier run has left it: nothing is laid there
 	Used       bool        // it may hold what an earlier run, no process of which is left, has laid and left there: what fits stays, all else is removed
+	Traces     *Traces     // of the runs before in this directory, and for the next; nil: none
 	Jobs       [2]*os.File // a jobserver for make: where jobs are read, and where they are given back; nil: none
 	Control    *Control    // stops and resumes it; nil: nobody does
 	Cgroups    *Cgroups    // hold it to its memory and processes; nil: nothing does

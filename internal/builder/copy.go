@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,6 +41,10 @@ type copier struct {
 	ctx   context.Context
 	reuse bool // what is to be made may be there already, left by an earlier run
 	buf   []byte
+
+	traces *Traces          // what an earlier run has laid; nil: that is not known
+	kept   map[string]bool  // the directories that are still so
+	laid   map[string]trace // those that are laid
 }
 
 // dir copies the directory src, which may be a link to one, to dst, which
@@ -53,7 +58,7 @@ func (c *copier) dir(dst, src string, m modes) error {
 	for i, entry := range entries {
 		names[i] = entry.Name()
 	}
-	if err := c.makeDir(dst, 0o700, names...); err != nil {
+	if err := c.unsealedDir(dst, m.dir, names...); err != nil {
 		return err
 	}
 	for _, entry := range entries {
@@ -62,11 +67,14 @@ func (c *copier) dir(dst, src string, m modes) error {
 			return err
 		}
 	}
-	return seal(dst, m.dir)
+	return c.seal(dst, m.dir)
 }
 
 // seal gives a directory its mode and its time once all is in it.
-func seal(dir string, mode fs.FileMode) error {
+func (c *copier) seal(dir string, mode fs.FileMode) error {
+	if c.kept[dir] {
+		return nil
+	}
 	if err := os.Chmod(dir, mode); err != nil {
 		return err
 	}
@@ -111,7 +119,7 @@ func (c *copier) link(dst, src string) error {
 		return err
 	}
 	if c.reuse {
-		if err := Remove(dst); err != nil {
+		if err := errors.Join(c.disturb(dst), Remove(dst)); err != nil {
 			return err
 		}
 	}
@@ -127,7 +135,7 @@ func (c *copier) parts(dst, src string, paths []string) error {
 	}
 	dirs := append([]string{""}, parents(slices.Values(top))...)
 	for _, dir := range dirs {
-		if err := c.makeDir(filepath.Join(dst, dir), 0o700, namesIn(dir, dirs, top)...); err != nil {
+		if err := c.unsealedDir(filepath.Join(dst, dir), theirs.dir, namesIn(dir, dirs, top)...); err != nil {
 			return err
 		}
 	}
@@ -142,7 +150,7 @@ func (c *copier) parts(dst, src string, paths []string) error {
 		}
 	}
 	for _, dir := range slices.Backward(dirs) {
-		if err := seal(filepath.Join(dst, dir), theirs.dir); err != nil {
+		if err := c.seal(filepath.Join(dst, dir), theirs.dir); err != nil {
 			return err
 		}
 	}

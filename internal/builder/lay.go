@@ -21,7 +21,7 @@ func (b build) lay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &copier{ctx: ctx, reuse: b.Used}
+	c := &copier{ctx: ctx, reuse: b.Used, traces: b.Traces, kept: make(map[string]bool), laid: make(map[string]trace)}
 	if err := b.layTop(c); err != nil {
 		return fmt.Errorf("build directory: %w", err)
 	}
@@ -34,14 +34,17 @@ func (b build) lay(ctx context.Context) error {
 	if err := c.makeDir(b.tmp(), ours.dir); err != nil {
 		return err
 	}
-	return c.write(b.description(), description, theirs.file)
+	if err := c.write(b.description(), description, theirs.file); err != nil {
+		return err
+	}
+	return c.leaveTraces(b.Dir)
 }
 
 // layTop makes the build directory itself, or makes sure that it is there and
 // holds nothing but what may be laid over.
 func (b build) layTop(c *copier) error {
 	if b.Used {
-		return c.makeDir(b.Dir, ours.dir, "src", "in", "carry", "tmp", "build.json")
+		return (&copier{reuse: true}).makeDir(b.Dir, ours.dir, "src", "in", "carry", "tmp", "build.json")
 	}
 	if err := makeEmpty(b.Dir); err != nil {
 		return err
@@ -108,7 +111,7 @@ func (b build) layInputs(c *copier) error {
 		return nil
 	}
 	dirs := []string{b.in()}
-	if err := c.makeDir(b.in(), 0o755, slices.Collect(maps.Keys(b.Inputs))...); err != nil {
+	if err := c.unsealedDir(b.in(), theirs.dir, slices.Collect(maps.Keys(b.Inputs))...); err != nil {
 		return err
 	}
 	for name, in := range b.Inputs {
@@ -116,7 +119,11 @@ func (b build) layInputs(c *copier) error {
 			continue
 		}
 		dir := b.in() + "/" + name
-		if err := c.makeDir(dir, 0o755); err != nil {
+		items := make([]string, len(in.Items))
+		for i := range items {
+			items[i] = path.Base(b.item(name, in, i))
+		}
+		if err := c.unsealedDir(dir, theirs.dir, items...); err != nil {
 			return err
 		}
 		dirs = append(dirs, dir)
@@ -129,7 +136,7 @@ func (b build) layInputs(c *copier) error {
 		}
 	}
 	for _, dir := range dirs {
-		if err := seal(dir, theirs.dir); err != nil {
+		if err := c.seal(dir, theirs.dir); err != nil {
 			return err
 		}
 	}
@@ -147,8 +154,9 @@ func (b build) layInput(c *copier, dst string, item Item) error {
 }
 
 // layOut makes out: the finished result, or the directories that the declared
-// outputs are to lie in.
+// outputs are to lie in. That of an earlier run is never there.
 func (b build) layOut(c *copier) error {
+	c = &copier{ctx: c.ctx}
 	if b.Result != "" {
 		if err := c.dir(b.out(), b.Result, theirs); err != nil {
 			return fmt.Errorf("result: %w", err)

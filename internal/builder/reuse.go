@@ -15,17 +15,32 @@ import (
 // that was makes the next one dearer. So a directory stays, and a file gets
 // new content, if it is plain: if nothing but its mode, its times and what is
 // in it tells it from a new one. What isn't is removed. No process of the
-// earlier run is left.
+// earlier run is left. Directories that nobody has touched since they were laid
+// are not looked at further (trace.go).
 
-// makeDir makes a directory that has this mode whatever the umask. If there is
-// a plain one already, what stay names of it stays.
-func (c *copier) makeDir(dir string, mode fs.FileMode, stay ...string) error {
+// makeDir makes a directory that has this mode whatever the umask, and that will
+// have these names in it. If there is a plain one already, what has them stays.
+func (c *copier) makeDir(dir string, mode fs.FileMode, names ...string) error {
+	return c.ensureDir(dir, mode, ending{mode: mode}, names)
+}
+
+// unsealedDir is [copier.makeDir] for one that [copier.seal] gives this mode once
+// all is in it.
+func (c *copier) unsealedDir(dir string, mode fs.FileMode, names ...string) error {
+	return c.ensureDir(dir, 0o700, ending{mode, true}, names)
+}
+
+func (c *copier) ensureDir(dir string, mode fs.FileMode, end ending, names []string) error {
+	if c.isKept(dir, end, names) {
+		return nil
+	}
+	c.begin(dir, end, names)
 	if c.reuse {
-		names, had, ok := openPlainDir(dir)
+		there, had, ok := openPlainDir(dir)
 		if ok {
-			return keep(dir, had, mode, names, stay)
+			return keep(dir, had, mode, there, names)
 		}
-		if err := Remove(dir); err != nil {
+		if err := errors.Join(c.disturb(dir), Remove(dir)); err != nil {
 			return err
 		}
 	}
@@ -89,7 +104,7 @@ func (c *copier) create(name string, mode fs.FileMode) (fd int, old int64, err e
 		if ok {
 			return fd, st.Size, nil
 		}
-		if err := Remove(name); err != nil {
+		if err := errors.Join(c.disturb(name), Remove(name)); err != nil {
 			return -1, 0, err
 		}
 	}

@@ -13,6 +13,8 @@ import (
 // returns all that is there then.
 func layAgain(t *testing.T, first, second Action) string {
 	t.Helper()
+	var ts Traces
+	first.Traces, second.Traces = &ts, &ts
 	mustRun(t, first)
 	second.Dir, second.Used = first.Dir, true
 	mustRun(t, second)
@@ -43,6 +45,8 @@ func TestUsedIsLikeNew(t *testing.T) {
 	description := func(dir string) string { return strings.ReplaceAll(readFile(t, dir+"/build.json"), dir, "DIR") }
 	for _, leave := range []string{
 		`:`,
+		`ls -l . ../in "$x" "$TMPDIR" > /dev/null; touch -d 1999-01-01 . "$TMPDIR"; chmod u+w "$x"`,
+		`cd ..; mv in was; mkdir -p in/x; rm -rf in; mv was in; mv tmp src/; mv src/tmp .`,
 		`echo > ../stray; echo > stray; mkdir -p "$TMPDIR/a/b" "$PLX_CARRY/c"; echo > "$out/left"`,
 		`chmod 000 . "$TMPDIR" "$PLX_CARRY" "$out"`,
 		`chmod 7777 . "$TMPDIR"; chmod -R u+w ../in; echo more >> "$x/f"; echo > "$x/new"; rm "$x/same"`,

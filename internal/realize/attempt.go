@@ -23,6 +23,7 @@ type try struct {
 	against *store.Realization // if it is a check: what the result is compared with, and it is not committed
 	attempt int                // from 1
 	used    bool               // the directory may hold what an earlier run has left
+	traces  *builder.Traces    // of that
 	over    bool               // no process can be left that knows the directory
 }
 

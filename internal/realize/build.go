@@ -165,7 +165,7 @@ func (t *task) build(ctx context.Context, l *lease, run int, claimed bool) (exis
 	if err := st.Announce(t.stage.Ref, run); err != nil {
 		return false, err
 	}
-	try := &try{task: t, st: st, used: at.used, lease: l, run: run, claimed: claimed}
+	try := &try{task: t, st: st, used: at.used, traces: &at.traces, lease: l, run: run, claimed: claimed}
 	if err := try.begin(); err != nil {
 		return false, err
 	}
@@ -223,7 +223,7 @@ func isFailure(err error) bool {
 // commits it.
 func (t *try) make(ctx context.Context) (store.Realization, bool, error) {
 	command := t.command(t.st.Dir(), t.run, t.log)
-	command.Carry, command.Used = t.carriedDir(), t.used
+	command.Carry, command.Used, command.Traces = t.carriedDir(), t.used, t.traces
 	if j, err := builder.NewJobserver(t.g.pool, int(t.lease.wants[slots])-1); err == nil {
 		defer j.Close()
 		command.Jobs = j.Ends()

@@ -206,6 +206,9 @@ func (g *graph) resolve(ctx context.Context, n *node) (*task, error) {
 // reuse is steps 2 and 3 where nothing needs to be written: it reports whether
 // all matchers are satisfied with what is there.
 func (t *task) reuse(ctx context.Context) (bool, error) {
+	if bare, err := t.bare(); bare || err != nil {
+		return false, err
+	}
 	foreign, err := t.foreign()
 	if err != nil || len(foreign) > 0 {
 		return false, err
@@ -224,6 +227,17 @@ func (t *task) reuse(ctx context.Context) (bool, error) {
 		t.take(m, c)
 	}
 	return true, t.report()
+}
+
+// bare reports whether there is no result of the derivation, and one may be
+// made. Then its action is locked before it is looked for others' results, and
+// not looked for them twice.
+func (t *task) bare() (bool, error) {
+	if t.g.AssertRealized || t.g.Store.ReadOnly() {
+		return false, nil
+	}
+	refs, err := t.g.Store.Realizations(t.stage.Ref)
+	return len(refs) == 0, err
 }
 
 // choose is step 3, for one matcher.

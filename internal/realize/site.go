@@ -3,6 +3,7 @@ package realize
 import (
 	"sync"
 
+	"plx/internal/builder"
 	"plx/internal/store"
 )
 
@@ -10,7 +11,8 @@ import (
 // of the one before need not be made again.
 type site struct {
 	*store.Staging
-	used bool // it may hold what a run has left
+	used   bool           // it may hold what a run has left
+	traces builder.Traces // of that
 }
 
 // sites are those where nothing is made now.

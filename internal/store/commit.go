@@ -27,6 +27,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // hasSource reports whether the tree is there, and sees to it that it has all
@@ -84,35 +86,41 @@ func (s *Store) placeManifest(m Manifest) error {
 // its top is frozen, in case its process ended before it did that.
 func (s *Store) placeTree(dir string, tree Hash) error {
 	path := s.TreePath(tree)
-	if err := s.asideIfTouched(tree); err != nil {
+	if there, err := s.hasUntouched(tree); err != nil {
+		return err
+	} else if there {
+		return freezeTop(path)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	if !s.HasTree(tree) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			return err
-		}
-		err := os.Rename(dir, path)
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
+	err := os.Rename(dir, path) // which doesn't put one empty directory in the place of another
+	if errors.Is(err, fs.ErrExist) {
+		return freezeTop(path)
 	}
-	return freezeTop(path)
+	if err != nil {
+		return err
+	}
+	return sealTop(path)
 }
 
-// asideIfTouched moves a tree aside that somebody has changed: what is to be
-// placed is whole. Whoever changes a file changes its time; then all of the
-// tree is read.
-func (s *Store) asideIfTouched(tree Hash) error {
+// hasUntouched reports whether the tree is there. One that somebody has changed
+// it moves aside: what is to be placed is whole. Whoever changes a file changes
+// its time; then all of the tree is read.
+func (s *Store) hasUntouched(tree Hash) (bool, error) {
 	path := s.TreePath(tree)
-	if !s.HasTree(tree) || !touched(path) {
-		return nil
+	if !s.HasTree(tree) {
+		return false, nil
+	}
+	if !touched(path) {
+		return true, nil
 	}
 	err := s.checkTree(tree)
 	if !isDamage(err) {
-		return err
+		return true, err
 	}
 	_, err = s.aside(path, tree.String())
-	return err
+	return false, err
 }
 
 // touched reports whether something in a tree has another time than it got, or
@@ -143,10 +151,15 @@ func freezeTop(path string) error {
 	if info.Mode().Perm() == 0o555 && info.ModTime().Unix() == frozenTime {
 		return nil
 	}
+	return sealTop(path)
+}
+
+// sealTop is [freezeTop] for one that isn't frozen.
+func sealTop(path string) error {
 	if err := os.Chmod(path, 0o555); err != nil {
 		return err
 	}
-	return (&scanner{top: path, freeze: true}).stamp("")
+	return stampFrozen(path)
 }
 
 // settle makes r the record of its realization. If there is one already, that
@@ -168,13 +181,22 @@ func (s *Store) settle(r Realization, prepare func() (extras, error)) (_ Realiza
 		return Realization{}, false, err
 	}
 	defer unlock()
-	old, err := s.Realization(r.Ref)
-	if err == nil {
-		again, err := s.refresh(old, r)
-		return again, true, err
-	}
-	if !isDamage(err) {
+	fresh, err := s.newDrvDir(r.Ref.dref)
+	if err != nil {
 		return Realization{}, false, err
+	}
+	if !fresh {
+		old, err := s.Realization(r.Ref)
+		if err == nil {
+			again, err := s.refresh(old, r)
+			return again, true, err
+		}
+		if !isDamage(err) {
+			return Realization{}, false, err
+		}
+		if err := s.dropExtras(r.Ref); err != nil {
+			return Realization{}, false, err
+		}
 	}
 	x, err := prepare()
 	if err != nil {
@@ -233,11 +255,12 @@ func (s *Store) addRecord(r Realization) error {
 	if err := s.place(s.recordPath(r.Ref), data, r.Made); err != nil {
 		return err
 	}
-	err = os.Remove(s.OutPath(r.Ref) + removedSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
+	mark := s.OutPath(r.Ref) + removedSuffix
+	err = retry(func() error { return unix.Unlink(mark) })
+	if err == nil || err == unix.ENOENT {
 		return nil
 	}
-	return err
+	return &fs.PathError{Op: "remove", Path: mark, Err: err}
 }
 
 // actions returns the action keys that r answers.

@@ -10,18 +10,15 @@ import (
 // there may be a log and a directory of volatile outputs.
 type extras struct{ log, volatile string }
 
-// placeExtras moves the log and the volatile outputs to their places. What is
-// there, without a record, is a killed process's.
+// dropExtras removes a log and volatile outputs without a record: what a killed
+// process has left.
+func (s *Store) dropExtras(ref RRef) error {
+	return errors.Join(s.drop(s.LogPath(ref)), s.drop(s.VolatilePath(ref)))
+}
+
+// placeExtras moves the log and the volatile outputs to their places, where
+// there are none.
 func (s *Store) placeExtras(r Realization, x extras) error {
-	fresh, err := s.newDrvDir(r.Ref.dref)
-	if err != nil {
-		return err
-	}
-	if !fresh {
-		if err := errors.Join(s.drop(s.LogPath(r.Ref)), s.drop(s.VolatilePath(r.Ref))); err != nil {
-			return err
-		}
-	}
 	if err := placeLog(x.log, s.LogPath(r.Ref)); err != nil {
 		return err
 	}
@@ -80,8 +77,10 @@ func (s *Store) copyExtras(from Realization) (extras, error) {
 // nothing.
 func (x extras) hash() (Hash, error) {
 	sc := &scanner{top: x.volatile}
-	if err := sc.dir(""); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Hash{}, err
+	if x.volatile != "" {
+		if err := sc.dir(""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Hash{}, err
+		}
 	}
 	var entries []Entry
 	if len(sc.entries) > 0 {
@@ -90,6 +89,9 @@ func (x extras) hash() (Hash, error) {
 	for _, e := range sc.entries {
 		e.Path = "volatile/" + e.Path
 		entries = append(entries, e)
+	}
+	if x.log == "" {
+		return besideHash(entries)
 	}
 	f, err := os.Open(x.log)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -109,6 +111,10 @@ func (x extras) hash() (Hash, error) {
 			entries = append(entries, Entry{Path: "log", Kind: KindFile, Size: log.bytes, Digest: log.digest})
 		}
 	}
+	return besideHash(entries)
+}
+
+func besideHash(entries []Entry) (Hash, error) {
 	if entries == nil {
 		return Hash{}, nil
 	}

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -126,7 +127,7 @@ func (s *Store) holder(key Hash) string {
 // lockKey locks the byte that belongs to a key, and calls waiting once if it
 // must wait for that.
 func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (release func(), err error) {
-	f, err := openLock(s.join("lock", "actions"))
+	f, err := s.keyLocks.take(s)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -145,7 +146,7 @@ func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (re
 			}
 		}
 	}, func() error {
-		err := unix.FcntlFlock(f.Fd(), host.LockOpenFile, &lock)
+		err := unix.FcntlFlock(uintptr(f.fd), host.LockOpenFile, &lock)
 		if isHeld(err) {
 			if own := look(); own != nil {
 				return own
@@ -157,7 +158,50 @@ func (s *Store) lockKey(ctx context.Context, key Hash, waiting func() error) (re
 		f.Close()
 		return nil, fmt.Errorf("lock action %v: %w", key, err)
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		lock.Type = unix.F_UNLCK
+		if unix.FcntlFlock(uintptr(f.fd), host.LockOpenFile, &lock) != nil {
+			f.Close() // which unlocks it, too
+			return
+		}
+		s.keyLocks.leave(f)
+	}, nil
+}
+
+// keyLocks are lock/actions, opened once for each key that is locked at a time:
+// a lock is that of the open file. One without a lock is used again.
+type keyLocks struct {
+	mu   sync.Mutex
+	idle []rawFile
+}
+
+func (k *keyLocks) take(s *Store) (rawFile, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n := len(k.idle); n > 0 {
+		f := k.idle[n-1]
+		k.idle = k.idle[:n-1]
+		return f, nil
+	}
+	return openRawAs(s.dir+"/lock/actions", unix.O_RDWR|unix.O_CREAT, 0o666)
+}
+
+func (k *keyLocks) leave(f rawFile) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.idle = append(k.idle, f)
+}
+
+// close closes those that are idle.
+func (k *keyLocks) close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var errs []error
+	for _, f := range k.idle {
+		errs = append(errs, f.Close())
+	}
+	k.idle = nil
+	return errors.Join(errs...)
 }
 
 // lockAlone locks an open file or directory for this process, if no other has it.

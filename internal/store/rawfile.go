@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,45 @@ func openRaw(path string) (rawFile, error) {
 // createRaw makes a file, to be written to and read from.
 func createRaw(path string, mode uint32) (rawFile, error) {
 	return openRawAs(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, mode)
+}
+
+// readRaw reads a regular file.
+func readRaw(path string) ([]byte, error) {
+	f, err := openRaw(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.readAll()
+}
+
+// readAll reads what comes next, up to the end.
+func (f rawFile) readAll() ([]byte, error) {
+	st, err := f.stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, 0, max(st.Size+1, 512))
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
+	}
+}
+
+// isMissing reports whether there is nothing at the path. It is quicker than
+// to look at an error of [os.Lstat], of which most say that.
+func isMissing(path string) bool {
+	var st unix.Stat_t
+	return retry(func() error { return unix.Lstat(path, &st) }) == unix.ENOENT
 }
 
 func openRawAs(path string, flags int, mode uint32) (rawFile, error) {
@@ -114,7 +154,7 @@ func (f rawFile) freeze(mode uint32) error {
 	if err != nil {
 		return err
 	}
-	if uint32(st.Mode)&0o7777 != mode { // the umask took something away
+	if uint32(st.Mode)&0o7777 != mode {
 		if err := retry(func() error { return unix.Fchmod(f.fd, mode) }); err != nil {
 			return f.failed("chmod", err)
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -65,7 +64,7 @@ func dirManifest(entries []Entry) (Manifest, error) {
 // dir reads what is in the directory at the path below the top.
 func (sc *scanner) dir(path string) error {
 	if sc.freeze {
-		if err := os.Chmod(sc.host(path), 0o700); err != nil {
+		if err := sc.unlock(path); err != nil {
 			return err
 		}
 	}
@@ -86,6 +85,16 @@ func (sc *scanner) dir(path string) error {
 		}
 	}
 	return nil
+}
+
+// unlock sees to it that its owner may do everything in a directory.
+func (sc *scanner) unlock(path string) error {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Lstat(sc.host(path), &st) })
+	if err == nil && st.Mode&0o700 == 0o700 {
+		return nil
+	}
+	return os.Chmod(sc.host(path), 0o700)
 }
 
 // maxPath is how long a path in a tree may be, in bytes. A system takes 4,096 at
@@ -213,75 +222,77 @@ func (sc *scanner) file(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer func() { f.Close() }()
+	st, err := f.stat()
 	if err != nil {
 		return err
 	}
-	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+	if st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
 		return &TreeError{path, errors.New("has a set-id bit: remove it with chmod ug-s")}
 	}
-	if sc.freeze && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+	if sc.freeze && st.Nlink > 1 {
 		own, err := sc.unshare(path, f)
 		if err != nil {
 			return err
 		}
-		defer own.Close()
+		f.Close()
 		f = own
 	}
 	e := Entry{Path: path, Kind: KindFile}
-	mode := fs.FileMode(0o444)
-	if info.Mode()&0o100 != 0 {
-		e.Kind, mode = KindExecutable, 0o555
+	if st.Mode&0o100 != 0 {
+		e.Kind = KindExecutable
 	}
-	content, err := sc.hash.read(f, info.Size())
+	content, err := sc.hash.read(f, st.Size)
 	if err != nil {
 		return err
 	}
 	e.Size, e.Digest = content.bytes, content.digest
 	sc.entries = append(sc.entries, e)
-	return sc.seal(path, mode)
+	if !sc.freeze {
+		return nil
+	}
+	return f.freeze(e.Kind.frozenMode())
 }
 
 // open opens a regular file. A result's file may have been left without
 // permission to read it.
-func (sc *scanner) open(path string) (*os.File, error) {
-	const flags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	f, err := os.OpenFile(sc.host(path), flags, 0)
+func (sc *scanner) open(path string) (rawFile, error) {
+	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	f, err := openRawAs(sc.host(path), flags, 0)
 	if !errors.Is(err, fs.ErrPermission) || !sc.freeze {
 		return f, err
 	}
 	info, err := os.Lstat(sc.host(path))
 	if err != nil {
-		return nil, err
+		return noFile(), err
 	}
 	if err := os.Chmod(sc.host(path), info.Mode().Perm()|0o400); err != nil {
-		return nil, err
+		return noFile(), err
 	}
-	return os.OpenFile(sc.host(path), flags, 0)
+	return openRawAs(sc.host(path), flags, 0)
 }
 
 // unshare puts a copy of a file in its place, and returns that, open: another
 // link to the file could change what is in the store. The copy is made beside
 // the top, where no name is too long or taken.
-func (sc *scanner) unshare(path string, shared *os.File) (*os.File, error) {
+func (sc *scanner) unshare(path string, shared rawFile) (rawFile, error) {
 	dir, _ := splitPath(sc.top)
 	own, err := os.CreateTemp(dir, "own-")
 	if err != nil {
-		return nil, err
+		return noFile(), err
 	}
-	err = copyContent(own, shared)
-	if err == nil {
-		err = os.Rename(own.Name(), sc.host(path))
+	err = host.Clone(int(own.Fd()), shared.fd)
+	if err != nil {
+		_, err = io.Copy(own, shared)
 	}
+	err = errors.Join(err, own.Close())
 	if err == nil {
-		_, err = own.Seek(0, io.SeekStart)
+		err = rename(own.Name(), sc.host(path))
 	}
 	if err != nil {
-		own.Close()
-		return nil, err
+		return noFile(), err
 	}
-	return own, nil
+	return sc.open(path)
 }
 
 // copyFile makes a copy of a file. An executable is one whatever the umask.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"plx/internal/builder/host"
 )
 
@@ -43,8 +45,10 @@ func (st *Staging) Log() (*os.File, error) {
 	if st.logFile != nil {
 		return st.logFile, nil
 	}
-	var err error
-	st.logFile, err = os.Create(st.log)
+	f, err := openRawAs(st.log, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC, 0o666)
+	if err == nil {
+		st.logFile = os.NewFile(uintptr(f.fd), st.log)
+	}
 	return st.logFile, err
 }
 
@@ -67,7 +71,7 @@ func (st *Staging) Again() error {
 		return nil
 	}
 	defer old.logFile.Close()
-	if os.Rename(old.log, st.log) == nil && host.IsUnused(old.logFile) {
+	if rename(old.log, st.log) == nil && host.IsUnused(old.logFile) {
 		return nil // an inode less to make
 	}
 	return os.RemoveAll(st.log) // if it was kept, it isn't there
@@ -106,7 +110,7 @@ func (st *Staging) Fill(from string) error {
 // read-only, and returns what it contains. The error is a [TreeError] if it
 // contains what a tree can't.
 func (st *Staging) Freeze(volatile []string) (Manifest, error) {
-	if err := os.Chmod(st.dir, 0o700); err != nil {
+	if err := (&scanner{top: st.dir}).unlock(""); err != nil {
 		return Manifest{}, err
 	}
 	info, err := os.Lstat(st.Out())
@@ -150,7 +154,22 @@ func (st *Staging) Commit(dref DRef, c Context, o Origin) (r Realization, existe
 	if err := s.markBack(o.Action, tree); err != nil {
 		return Realization{}, false, fmt.Errorf("%v: %w", r.Ref, err)
 	}
-	return s.settle(r, func() (extras, error) { return extras{log: st.log, volatile: st.dir + "/volatile"}, nil })
+	return s.settle(r, st.extras)
+}
+
+// extras are what there is.
+func (st *Staging) extras() (x extras, err error) {
+	if st.volatile != nil {
+		x.volatile = st.dir + "/volatile"
+	}
+	if st.logFile != nil {
+		info, err := st.logFile.Stat()
+		if err != nil || info.Size() == 0 {
+			return x, err
+		}
+	}
+	x.log = st.log
+	return x, nil
 }
 
 // setApart moves the volatile outputs from out to volatile.

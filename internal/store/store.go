@@ -48,12 +48,13 @@ type Store struct {
 	seen  *seen  // what is remembered of files; nil: nothing
 	tools *seen  // what is remembered of programs; nil: not read yet
 
-	hold    holding
-	disk    syncer
-	suspect suspect
-	changes recorder
-	witness *Evidence // what is noted of files that are read; nil: nothing
-	once    *readOnce // what is read once; nil: nothing
+	hold     holding
+	keyLocks keyLocks
+	disk     syncer
+	suspect  suspect
+	changes  recorder
+	witness  *Evidence // what is noted of files that are read; nil: nothing
+	once     *readOnce // what is read once; nil: nothing
 
 	// Lost, if it is set, is called for each result that was lost because the
 	// machine went down while it was written. It will be made again.
@@ -102,7 +103,7 @@ func Open(dir string) (*Store, error) {
 // may use the store meanwhile. It does what [Store.Sync] does.
 func (s *Store) Close() error {
 	err := s.keepTools()
-	err = errors.Join(err, s.changes.close(), s.hold.letGo(), s.closeJournal())
+	err = errors.Join(err, s.changes.close(), s.keyLocks.close(), s.hold.letGo(), s.closeJournal())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil {
@@ -177,18 +178,18 @@ func (s *Store) readRecord(ref RRef) (r Realization, inline bool, err error) {
 
 // readTimed reads a file and its mtime.
 func readTimed(path string) ([]byte, time.Time, error) {
-	f, err := os.Open(path)
+	f, err := openRaw(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	st, err := f.stat()
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	data := make([]byte, info.Size())
+	data := make([]byte, st.Size)
 	_, err = io.ReadFull(f, data)
-	return data, info.ModTime(), err
+	return data, time.Unix(st.Mtim.Unix()), err
 }
 
 // Manifest reads the manifest of a tree that no record holds it for. The error
@@ -216,17 +217,22 @@ func (s *Store) Manifest(tree Hash) (Manifest, error) {
 // machine fails to tell it is taken to be there: whoever uses it gets the error,
 // and nothing is made again for it.
 func (s *Store) HasTree(tree Hash) bool {
-	info, err := os.Lstat(s.TreePath(tree))
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Lstat(s.TreePath(tree), &st) })
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist) && !isDamage(err)
 	}
-	return info.IsDir()
+	return st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // Realizations returns all realizations of a derivation, in order. What has no
 // name of a record is passed over.
 func (s *Store) Realizations(ref DRef) ([]RRef, error) {
-	names, err := dirNames(s.drvDir(ref))
+	dir := s.drvDir(ref)
+	if isMissing(dir) { // as of most that are built
+		return nil, nil
+	}
+	names, err := dirNames(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", ref, err)
 	}

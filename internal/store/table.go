@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -24,7 +23,7 @@ type table []byte
 
 // readTable reads the file. There may be none.
 func readTable(path string) (table, error) {
-	data, err := os.ReadFile(path)
+	data, err := readRaw(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -65,15 +64,22 @@ func cutLine(line []byte) (value, key []byte, ok bool) {
 // appendLines appends the lines that choose returns for what is there. No
 // other process appends meanwhile.
 func appendLines(path string, choose func(table) []byte) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o666)
+	f, err := openRawAs(path, unix.O_RDWR|unix.O_APPEND|unix.O_CREAT, 0o666)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := flock(f, unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock %s: %w", path, err)
+	err = retry(func() error { return unix.Flock(f.fd, unix.LOCK_EX) })
+	if err != nil {
+		err = fmt.Errorf("lock %s: %w", path, err)
+	} else {
+		err = f.extend(choose)
 	}
-	data, err := io.ReadAll(f)
+	return errors.Join(err, f.Close())
+}
+
+// extend appends the lines to a table that is locked.
+func (f rawFile) extend(choose func(table) []byte) error {
+	data, err := f.readAll()
 	if err != nil {
 		return err
 	}
@@ -85,7 +91,7 @@ func appendLines(path string, choose func(table) []byte) error {
 		lines = append([]byte("\n"), lines...)
 	}
 	_, err = f.Write(lines)
-	return errors.Join(err, f.Close())
+	return err
 }
 
 // filterTables puts tables with the lines that keep wants in the place of those

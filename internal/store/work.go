@@ -111,12 +111,21 @@ func (s *Store) place(path string, data []byte, mtime time.Time) error {
 			return err
 		}
 	}
-	return os.Rename(tmp, path)
+	return rename(tmp, path)
+}
+
+// rename is [os.Rename] without a look at what is there.
+func rename(from, to string) error {
+	err := retry(func() error { return unix.Rename(from, to) })
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
 }
 
 // writeOnce makes a read-only file.
 func writeOnce(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := openRawAs(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o444)
 	if err != nil {
 		return err
 	}
@@ -131,14 +140,7 @@ func (s *Store) drop(path string) error {
 	if err != nil {
 		return err
 	}
-	move := func() error { // os.Rename looks at both first
-		err := retry(func() error { return unix.Rename(path, to) })
-		if err != nil {
-			err = &os.LinkError{Op: "rename", Old: path, New: to, Err: err}
-		}
-		return err
-	}
-	err = move()
+	err = rename(path, to)
 	if errors.Is(err, fs.ErrPermission) {
 		info, statErr := os.Lstat(path)
 		if statErr == nil {
@@ -147,7 +149,7 @@ func (s *Store) drop(path string) error {
 		if statErr != nil {
 			return errors.Join(err, statErr)
 		}
-		err = move()
+		err = rename(path, to)
 	}
 	if errors.Is(err, fs.ErrNotExist) { // another process was quicker
 		return nil
@@ -165,6 +167,6 @@ func allowMove(path string, info fs.FileInfo) error {
 }
 
 func (s *Store) exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+	var st unix.Stat_t
+	return retry(func() error { return unix.Lstat(path, &st) }) == nil
 }
