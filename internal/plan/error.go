@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"plx/internal/store"
 )
 
 // A SyntaxError is one thing that is wrong in a stage file, or in a value
@@ -89,6 +91,8 @@ func (e *NotFoundError) Error() string {
 type problems struct {
 	list    []problem
 	guesses int // how many names suggestions were sought among
+
+	outputs map[string]store.Output // of the stage that was read last
 }
 
 // A problem is an error and where it is.
