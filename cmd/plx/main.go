@@ -10,5 +10,6 @@ import (
 
 func main() {
 	builder.Warden() // doesn't return in a process that keeps commands apart
+	spareCollections()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -157,7 +157,6 @@ func (a *app) closure(ctx context.Context, s *store.Store, r request) (*plan.Clo
 	if err != nil {
 		return nil, err
 	}
-	spareCollections()
 	if err := a.hold(ctx, s); err != nil {
 		return nil, err
 	}

@@ -144,7 +144,6 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	}
 	terminal := a.drawable()
 	defer a.endWithReader()()
-	spareCollections()
 	unwatch := p.watch(terminal, c, realize.NewExpectation(s), f.jobs)
 	unwrite, err := p.writeEvents(f.events, z, c)
 	if err != nil {

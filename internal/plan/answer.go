@@ -15,6 +15,9 @@ package plan
 //   - It ends with the hash of what is before. One that is damaged, or of
 //     another version, is as good as none. Deleting it changes nothing but time.
 //
+//   - Behind that stands the text of the plan, and what has been brought up to
+//     date since (see renew.go).
+//
 // docs/design/answers.md says what is covered, and how.
 
 import (
@@ -34,7 +37,7 @@ import (
 )
 
 const (
-	answerFormat = "plx answer 1\n"
+	answerFormat = "plx answer 2\n"
 	answerPrefix = "answer-"
 
 	// maxAnswers is how many answers of one plan are kept: those that were used last.
@@ -68,7 +71,10 @@ type Answer struct {
 	basis    *store.Basis
 	record   *store.Evidence // the plan, as a file
 	plan     []byte          // its text
+	planSize int64
 	path     string
+	sum      string // what the answer, without what follows it, ends with
+	updates  int64  // bytes of what follows the plan; negative: it is to be written anew
 }
 
 // An Answered is one target with what was chosen for it.
@@ -193,13 +199,14 @@ func (a *Answer) body() []byte {
 	b = appendText(b, string(a.counts))
 	b = appendText(b, a.Refs)
 	b = appendText(b, a.Results)
+	b = binary.AppendUvarint(b, uint64(len(a.plan)))
 	b = a.evidence.AppendTo(b)
 	b = a.record.AppendTo(b)
 	return a.basis.AppendTo(b)
 }
 
-// readAnswer reads an answer, but for the text of the plan. It returns nil if
-// there is none.
+// readAnswer reads an answer with its updates, but for the text of the plan. It
+// returns nil if there is none.
 func readAnswer(path string) *Answer {
 	f, err := os.Open(path)
 	if err != nil {
@@ -223,12 +230,14 @@ func readAnswer(path string) *Answer {
 	a := parseAnswer(data)
 	if a != nil {
 		a.path = path
+		a.readUpdates(f, info.Size(), int64(len(data))+a.planSize)
 	}
 	return a
 }
 
-// cutAnswer takes the text of the plan off.
-func cutAnswer(data []byte) (answer, plan []byte, ok bool) {
+// cutAnswer takes off what follows the answer itself: the text of the plan, and
+// updates.
+func cutAnswer(data []byte) (answer, rest []byte, ok bool) {
 	if len(data) < answerHead {
 		return nil, nil, false
 	}
@@ -255,10 +264,11 @@ func parseAnswer(data []byte) *Answer {
 	}
 	a.Stages, a.Saved, a.used, a.Realized = int(r.uvarint()), time.Duration(r.varint()), time.Unix(0, r.varint()), r.take(1) == "\x01"
 	a.names, a.counts, a.Refs, a.Results = r.text(), []byte(r.text()), r.text(), r.text()
+	a.planSize, a.sum = int64(r.uvarint()), string(data[sum:])
 	evidence, rest := store.ParseEvidence(r.rest)
 	record, rest := store.ParseEvidence(rest)
 	basis, rest := store.ParseBasis(rest)
-	if r.bad || evidence == nil || record == nil || basis == nil || rest != "" {
+	if r.bad || a.planSize < 0 || evidence == nil || record == nil || basis == nil || rest != "" {
 		return nil
 	}
 	a.evidence, a.record, a.basis = evidence, record, basis
@@ -274,8 +284,8 @@ func (a *Answer) readPlan() error {
 	if err != nil {
 		return err
 	}
-	if _, plan, ok := cutAnswer(data); ok && a.record.Has(plan) {
-		a.plan = plan
+	if _, rest, ok := cutAnswer(data); ok && a.planSize <= int64(len(rest)) && a.record.Has(rest[:a.planSize]) {
+		a.plan = rest[:a.planSize]
 		return nil
 	}
 	return errors.New("damaged, or another by now")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"plx/internal/near"
+	"plx/internal/store"
 )
 
 // A SyntaxError is one thing that is wrong in a stage file, or in a value
@@ -91,6 +92,8 @@ func (e *NotFoundError) Error() string {
 type problems struct {
 	list    []problem
 	guesses int // how many names suggestions were sought among
+
+	outputs map[string]store.Output // of the stage that was read last
 }
 
 // A problem is an error and where it is.

@@ -140,10 +140,7 @@ func (a *Answer) use(hash string, s *store.Store, u use) error {
 		}
 	}
 	if u.fresh || again || late {
-		if err := a.readPlan(); err != nil {
-			return err
-		}
-		return a.write()
+		return a.renew()
 	}
 	if !u.first {
 		return os.Chtimes(a.path, now, now)

@@ -60,9 +60,9 @@ func (s *Store) Watch() *Watch {
 // treeStamp returns the stamp of the directory of trees, if it can be relied
 // on.
 func (s *Store) treeStamp() stamp {
-	seen := time.Now()
-	st, err := stampAt(s.join("tree"))
-	if err != nil || !st.settled(seen) {
+	seen, path := time.Now(), s.join("tree")
+	st, err := stampAt(path)
+	if err != nil || !st.settled(seen, clockGrain(path, st)) {
 		return stamp{}
 	}
 	return st

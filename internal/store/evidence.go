@@ -61,6 +61,7 @@ type clue struct {
 type Evidence struct {
 	mu      sync.Mutex
 	clues   []clue
+	renewed []int // the clues with a newer stamp than the one that was read
 	index   map[clueName]int
 	spoiled bool
 	now     func() time.Time
@@ -94,7 +95,7 @@ func (e *Evidence) note(c clue, seen time.Time) {
 	if e == nil {
 		return
 	}
-	if !c.stamp.settled(seen) {
+	if !c.stamp.settled(seen, seenGranularity) {
 		c.stamp = stamp{}
 	}
 	e.mu.Lock()
@@ -109,9 +110,9 @@ func (e *Evidence) note(c clue, seen time.Time) {
 }
 
 // settled reports whether what has the stamp can't change any more without
-// getting another.
-func (st stamp) settled(seen time.Time) bool {
-	return seen.UnixNano()-max(st.mtime, st.ctime) > int64(seenGranularity)
+// getting another, as its clock stands still for no longer than the grain.
+func (st stamp) settled(seen time.Time, grain time.Duration) bool {
+	return seen.UnixNano()-max(st.mtime, st.ctime) > int64(grain)
 }
 
 // clock returns the time.
@@ -300,6 +301,7 @@ func (c *Checker) Holds(e *Evidence) (holds, fresh bool) {
 		}
 		if is.stamp != was.stamp {
 			was.stamp, fresh = is.stamp, true
+			e.renewed = append(e.renewed, i)
 		}
 	}
 	return true, fresh
@@ -347,7 +349,7 @@ func (c *Checker) look(a aspect, path string) clue {
 	if err != nil {
 		is.digest = Digest{}
 	}
-	if !is.stamp.settled(seen) {
+	if !is.stamp.settled(seen, seenGranularity) {
 		is.stamp = stamp{}
 	}
 	if c.seen == nil {

@@ -196,3 +196,60 @@ func FuzzTestimony(f *testing.F) {
 		}
 	})
 }
+
+// What was brought up to date can be told without the rest.
+func TestEvidenceRenewed(t *testing.T) {
+	dir := tempDir(t)
+	write(t, dir, map[string]string{"file": "text", "other": "text"})
+	e := NewEvidence()
+	for _, name := range []string{"/file", "/other"} {
+		if _, err := e.ReadFile(dir + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := e.AppendTo(nil)
+	if holds, fresh := (&Checker{now: inAnHour}).Holds(e); !holds || !fresh {
+		t.Fatalf("holds %v, fresh %v", holds, fresh)
+	}
+	update := string(e.AppendRenewed(nil))
+	old, _ := ParseEvidence(string(was))
+	if rest, ok := old.Renew(update + "rest"); !ok || rest != "rest" || string(old.AppendTo(nil)) != string(e.AppendTo(nil)) {
+		t.Errorf("rest %q, ok %v", rest, ok)
+	}
+	for i := range update {
+		if _, ok := old.Renew(update[:i]); ok {
+			t.Errorf("%d bytes are enough", i)
+		}
+	}
+	one := NewEvidence()
+	one.File("x", nil)
+	if _, ok := one.Renew(update); ok {
+		t.Error("it is taken for what was never seen")
+	}
+}
+
+// Where the clock is this machine's, a stamp is believed soon; where it is
+// not known how long it stands still, not for 2 s.
+func TestClockGrain(t *testing.T) {
+	dir := tempDir(t)
+	st, err := stampAt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.mtime, st.ctime = 1e18+1, 1e18+1
+	grain := clockGrain(dir, st)
+	if grain <= 0 || grain > seenGranularity {
+		t.Errorf("grain is %v", grain)
+	}
+	for _, whole := range []stamp{{mtime: 1e18, ctime: 1e18 + 1}, {mtime: 1e18 + 1, ctime: 1e18}} {
+		if got := clockGrain(dir, whole); got != seenGranularity {
+			t.Errorf("of a file system that keeps seconds: %v", got)
+		}
+	}
+	if got := clockGrain("/proc", st); got != seenGranularity {
+		t.Errorf("of one that is not known: %v", got)
+	}
+	if seen := time.Unix(0, st.mtime).Add(grain); st.settled(seen, grain) || !st.settled(seen.Add(1), grain) {
+		t.Error("settled at another time")
+	}
+}

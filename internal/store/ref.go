@@ -60,7 +60,8 @@ func ParseDigest(text string) (Digest, error) {
 	if len(text) != 2*len(d.sum) {
 		return d, fmt.Errorf("digest %q: want %d characters, have %d", text, 2*len(d.sum), len(text))
 	}
-	if _, err := hex.Decode(d.sum[:], []byte(text)); err != nil || d.String() != text {
+	var again [2 * len(d.sum)]byte
+	if _, err := hex.Decode(d.sum[:], []byte(text)); err != nil || string(hex.AppendEncode(again[:0], d.sum[:])) != text {
 		return Digest{}, fmt.Errorf("digest %q: want only 0-9 and a-f", text)
 	}
 	return d, nil

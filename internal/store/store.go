@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,8 @@ type Store struct {
 
 	taken     *tally // what is read of sources
 	takenOnce sync.Once
+
+	lastManifest atomic.Pointer[parsedManifest]
 
 	mu     sync.Mutex
 	work   *os.File // this process's directory in tmp, locked
@@ -206,11 +209,22 @@ func (s *Store) Manifest(tree Hash) (Manifest, error) {
 	if HashOf(data) != tree {
 		return Manifest{}, &DamageError{path, errors.New("it has another hash")}
 	}
+	if last := s.lastManifest.Load(); last != nil && last.tree == tree {
+		return last.manifest, nil // the text is the same
+	}
 	m, err := ParseManifest(data)
 	if err != nil {
 		return Manifest{}, &DamageError{path, err}
 	}
+	s.lastManifest.Store(&parsedManifest{tree, m})
 	return m, nil
+}
+
+// A parsedManifest is the manifest of a tree. Who looks for results of an
+// action looks at the same one twice.
+type parsedManifest struct {
+	tree     Hash
+	manifest Manifest
 }
 
 // HasTree reports whether the tree is there. It doesn't look into it. If the

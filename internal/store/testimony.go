@@ -33,18 +33,34 @@ func (e *Evidence) AppendTo(b []byte) []byte {
 	return b
 }
 
+// AppendRenewed appends what [Evidence.Renew] reads: the stamps that were
+// brought up to date since e was read.
+func (e *Evidence) AppendRenewed(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(e.renewed)))
+	for _, i := range e.renewed {
+		b = appendStamp(binary.AppendUvarint(b, uint64(i)), e.clues[i].stamp)
+	}
+	return b
+}
+
 // AppendTo appends the text of b.
 func (b *Basis) AppendTo(to []byte) []byte {
+	to = b.AppendRenewed(to)
+	to = appendField(to, b.tables)
+	to = appendField(to, b.about)
+	return appendField(appendField(to, b.sources), b.trees)
+}
+
+// AppendRenewed appends what [Basis.Renew] reads: what of b is brought up to date
+// as long as it holds.
+func (b *Basis) AppendRenewed(to []byte) []byte {
 	to = appendField(to, b.at.boot)
 	to = binary.BigEndian.AppendUint64(to, b.at.device)
 	to = binary.BigEndian.AppendUint64(to, b.at.inode)
 	to = appendField(to, b.at.head)
 	to = binary.BigEndian.AppendUint64(to, uint64(b.at.place))
 	to = appendField(to, b.at.last)
-	to = appendStamp(to, b.tree)
-	to = appendField(to, b.tables)
-	to = appendField(to, b.about)
-	return appendField(appendField(to, b.sources), b.trees)
+	return appendStamp(to, b.tree)
 }
 
 // ParseEvidence reads what [Evidence.AppendTo] has appended, and returns what
@@ -72,14 +88,40 @@ func ParseEvidence(text string) (e *Evidence, rest string) {
 func ParseBasis(text string) (b *Basis, rest string) {
 	r := fieldReader{rest: text}
 	b = new(Basis)
-	b.at = moment{boot: r.text(), device: r.number(), inode: r.number(), head: r.text(), place: int64(r.number()), last: r.text()}
-	b.tree = r.stamp()
+	b.renew(&r)
 	b.tables, b.about, b.sources, b.trees = r.text(), r.text(), r.text(), r.text()
 	const size = len(Hash{}.sum)
 	if r.bad || len(b.about)%size+len(b.sources)%size+len(b.trees)%size != 0 {
 		return nil, ""
 	}
 	return b, r.rest
+}
+
+// Renew takes over what [Evidence.AppendRenewed] has appended, and returns what
+// follows. ok is false if that is damaged.
+func (e *Evidence) Renew(text string) (rest string, ok bool) {
+	r := fieldReader{rest: text}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		i, st := r.uvarint(), r.stamp()
+		if r.bad || i >= uint64(len(e.clues)) || !e.clues[i].aspect.stamped() {
+			return "", false
+		}
+		e.clues[i].stamp = st
+	}
+	return r.rest, !r.bad
+}
+
+// Renew takes over what [Basis.AppendRenewed] has appended, and returns what
+// follows. ok is false if that is damaged.
+func (b *Basis) Renew(text string) (rest string, ok bool) {
+	r := fieldReader{rest: text}
+	b.renew(&r)
+	return r.rest, !r.bad
+}
+
+func (b *Basis) renew(r *fieldReader) {
+	b.at = moment{boot: r.text(), device: r.number(), inode: r.number(), head: r.text(), place: int64(r.number()), last: r.text()}
+	b.tree = r.stamp()
 }
 
 // A fieldReader reads fields. What is bad stays so.
@@ -107,13 +149,22 @@ func (r *fieldReader) byte() byte {
 
 // count reads a length, which is at most that of what follows.
 func (r *fieldReader) count() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.bad, r.rest = true, ""
+		return 0
+	}
+	return int(n)
+}
+
+func (r *fieldReader) uvarint() uint64 {
 	n, size := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	if size <= 0 || n > uint64(len(r.rest)) {
+	if size <= 0 {
 		r.bad, r.rest = true, ""
 		return 0
 	}
 	r.rest = r.rest[size:]
-	return int(n)
+	return n
 }
 
 func (r *fieldReader) text() string { return r.take(r.count()) }

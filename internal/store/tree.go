@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -62,9 +62,13 @@ type Manifest struct{ entries []Entry }
 // NewManifest orders the entries and checks them: every path is clean and
 // UTF-8, stands once, and has its directory; links stay inside and lead to
 // something. The error is a [TreeError] if it is about a link.
-func NewManifest(entries []Entry) (Manifest, error) {
-	byPath := func(a, b Entry) int { return strings.Compare(a.Path, b.Path) }
-	if entries = slices.Clone(entries); !slices.IsSortedFunc(entries, byPath) {
+func NewManifest(entries []Entry) (Manifest, error) { return newManifest(slices.Clone(entries)) }
+
+func byPath(a, b Entry) int { return strings.Compare(a.Path, b.Path) }
+
+// newManifest is NewManifest of entries that nobody else has.
+func newManifest(entries []Entry) (Manifest, error) {
+	if !slices.IsSortedFunc(entries, byPath) {
 		slices.SortFunc(entries, byPath)
 	}
 	m, links := Manifest{entries}, false
@@ -368,24 +372,30 @@ const manifestHeader = "plx tree 1\n"
 // line per entry, of kind, size, digest (of a symlink its target, of a
 // directory "-") and path, separated by tabs.
 func (m Manifest) Text() []byte {
-	b := []byte(manifestHeader)
-	for _, e := range m.entries {
-		b = append(b, byte(e.Kind), '\t')
-		b = strconv.AppendInt(b, e.Size, 10)
-		b = append(b, '\t')
-		switch e.Kind {
-		case KindDir:
-			b = append(b, '-')
-		case KindSymlink:
-			b = append(b, escapePath(e.Target)...)
-		default:
-			b = append(b, e.Digest.String()...)
-		}
-		b = append(b, '\t')
-		b = append(b, escapePath(e.Path)...)
-		b = append(b, '\n')
+	const usual = 100 // bytes of a line
+	b := append(make([]byte, 0, len(manifestHeader)+len(m.entries)*usual), manifestHeader...)
+	for i := range m.entries {
+		b = m.entries[i].appendTo(b)
 	}
 	return b
+}
+
+// appendTo appends the line of e.
+func (e *Entry) appendTo(b []byte) []byte {
+	b = append(b, byte(e.Kind), '\t')
+	b = strconv.AppendInt(b, e.Size, 10)
+	b = append(b, '\t')
+	switch e.Kind {
+	case KindDir:
+		b = append(b, '-')
+	case KindSymlink:
+		b = append(b, escapePath(e.Target)...)
+	default:
+		b = hex.AppendEncode(b, e.Digest.sum[:])
+	}
+	b = append(b, '\t')
+	b = append(b, escapePath(e.Path)...)
+	return append(b, '\n')
 }
 
 // Hash returns the tree hash.
@@ -396,7 +406,19 @@ var (
 	pathUnescapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t")
 )
 
-func escapePath(p string) string { return pathEscapes.Replace(p) }
+func escapePath(p string) string {
+	if strings.ContainsAny(p, "\\\n\r\t") {
+		return pathEscapes.Replace(p)
+	}
+	return p
+}
+
+func unescapePath(p string) string {
+	if strings.Contains(p, `\`) {
+		return pathUnescapes.Replace(p)
+	}
+	return p
+}
 
 // ParseManifest reads what [Manifest.Text] writes, and nothing else.
 func ParseManifest(text []byte) (Manifest, error) {
@@ -404,43 +426,50 @@ func ParseManifest(text []byte) (Manifest, error) {
 	if !ok {
 		return Manifest{}, fmt.Errorf("manifest: want %q first", manifestHeader)
 	}
-	var entries []Entry
+	entries := make([]Entry, 0, strings.Count(rest, "\n"))
+	var again []byte
+	canonical := true
 	for n := 2; rest != ""; n++ {
 		line, after, _ := strings.Cut(rest, "\n")
 		e, err := parseEntry(line)
 		if err != nil {
 			return Manifest{}, fmt.Errorf("manifest: line %d: %v", n, err)
 		}
+		again = e.appendTo(again[:0])
+		canonical = canonical && strings.HasPrefix(rest, string(again))
 		entries, rest = append(entries, e), after
 	}
-	m, err := NewManifest(entries)
+	ordered := slices.IsSortedFunc(entries, byPath)
+	m, err := newManifest(entries)
 	if err != nil {
 		return Manifest{}, fmt.Errorf("manifest: %v", err)
 	}
-	if !bytes.Equal(m.Text(), text) {
+	if !canonical || !ordered {
 		return Manifest{}, errors.New("manifest: not in canonical form")
 	}
 	return m, nil
 }
 
 func parseEntry(line string) (Entry, error) {
-	f := strings.Split(line, "\t")
-	if len(f) != 4 || len(f[0]) != 1 {
+	kind, rest, _ := strings.Cut(line, "\t")
+	number, rest, _ := strings.Cut(rest, "\t")
+	digest, path, whole := strings.Cut(rest, "\t")
+	if !whole || len(kind) != 1 || strings.Contains(path, "\t") {
 		return Entry{}, errors.New("want kind, size, digest and path")
 	}
-	size, err := strconv.ParseInt(f[1], 10, 64)
+	size, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return Entry{}, fmt.Errorf("size %q: want a number", f[1])
+		return Entry{}, fmt.Errorf("size %q: want a number", number)
 	}
-	e := Entry{Path: pathUnescapes.Replace(f[3]), Kind: Kind(f[0][0]), Size: size}
+	e := Entry{Path: unescapePath(path), Kind: Kind(kind[0]), Size: size}
 	switch e.Kind {
 	case KindDir:
 	case KindSymlink:
-		e.Target = pathUnescapes.Replace(f[2])
+		e.Target = unescapePath(digest)
 	case KindFile, KindExecutable:
-		e.Digest, err = ParseDigest(f[2])
+		e.Digest, err = ParseDigest(digest)
 	default:
-		err = fmt.Errorf("unknown kind %q", f[0])
+		err = fmt.Errorf("unknown kind %q", kind)
 	}
 	return e, err
 }
