@@ -24,7 +24,8 @@ var Modes = []Mode{Auto, Strict, Off}
 
 // A Sandbox runs commands so that they see and reach what they were given, and
 // nothing else. What the system has for that is found out by the first run.
-// Close it when no command runs any more.
+// Close it when no command runs any more. A process has one at a time: children
+// that it doesn't know are for it what its commands have left.
 type Sandbox struct {
 	Mode    Mode
 	Program string      // plx itself, which commands find last on PATH; empty: none
