@@ -157,7 +157,7 @@ func isolationFindings(dir string) []finding {
 	}
 	have, lacking := box.Probe(dir)
 	if lacking != nil {
-		return []finding{{"note", "isolation", "there is " + have, lacking.Error()}}
+		return []finding{{"note", "isolation", "no more than " + have, lacking.Error()}}
 	}
 	return []finding{{"ok", "isolation", have, ""}}
 }

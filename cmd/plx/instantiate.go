@@ -50,7 +50,7 @@ func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string
 	}
 	defer s.Close()
 	if !f.json {
-		if answer := a.recall(s, args, f.params, false); answer != nil {
+		if answer := a.recall(s, args, f.params, false, ""); answer != nil {
 			_, err := fmt.Fprint(a.stdout, answer.Refs)
 			return err
 		}
@@ -60,7 +60,7 @@ func (a *app) instantiate(ctx context.Context, f instantiateFlags, args []string
 		return err
 	}
 	if !f.json { // else there may be an answer that has results, too
-		a.keep(s, c.Answer(), a.storeWatch.Basis(nil, c.Sources(), nil))
+		a.keep(s, c.Answer(), a.storeWatch.Basis(nil, c.Sources(), nil), "")
 	}
 	if f.json {
 		return a.resultJSON(planJSON{stageJSONs(c.Targets()), stageJSONs(c.Stages())})

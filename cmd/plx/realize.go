@@ -115,7 +115,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		return err
 	}
 	if f.answers() && !a.verbose {
-		if answer := a.recall(s, args, f.params, true); answer != nil {
+		if answer := a.recall(s, args, f.params, true, box.Mode); answer != nil {
 			return a.printRecalled(s, answer, f.json)
 		}
 	}
@@ -134,7 +134,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, c)
+	z.Run, z.Strict = a.runner(box, c), box.Mode == builder.Strict
 	var grounds *realize.Grounds
 	z.Rest = func(gs *realize.Grounds) { grounds = gs }
 	if !s.ReadOnly() {
@@ -168,7 +168,7 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 		return err
 	}
 	if f.answers() && !f.assertRealized {
-		a.keepRealized(s, c, a.storeWatch, grounds, results)
+		a.keepRealized(s, c, a.storeWatch, grounds, results, box.Mode)
 	}
 	return a.printResults(s, results, f)
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // recall returns what was answered to this request before, or nil.
-func (a *app) recall(s *store.Store, args, params []string, realized bool) *plan.Answer {
-	program := programID()
+func (a *app) recall(s *store.Store, args, params []string, realized bool, mode builder.Mode) *plan.Answer {
+	program := answererID(mode)
 	if program == "" {
 		return nil
 	}
@@ -30,8 +30,9 @@ func (a *app) recall(s *store.Store, args, params []string, realized bool) *plan
 	return q.Recall()
 }
 
-// programID tells this program from others, which may answer otherwise.
-func programID() string {
+// answererID tells this program from others, which may answer otherwise. Under
+// strict it does itself: it warns.
+func answererID(mode builder.Mode) string {
 	exe, err := os.Executable()
 	if err != nil {
 		return ""
@@ -39,6 +40,9 @@ func programID() string {
 	stamp, err := store.FileStamp(exe)
 	if err != nil {
 		return ""
+	}
+	if mode == builder.Strict {
+		stamp += " strict"
 	}
 	return version() + " " + stamp
 }
@@ -73,11 +77,11 @@ func (a *app) printRecalled(s *store.Store, answer *plan.Answer, json bool) erro
 }
 
 // keep keeps an answer for the next time.
-func (a *app) keep(s *store.Store, answer *plan.Answer, basis *store.Basis) {
+func (a *app) keep(s *store.Store, answer *plan.Answer, basis *store.Basis, mode builder.Mode) {
 	if answer == nil || basis == nil {
 		return
 	}
-	if program := programID(); program != "" {
+	if program := answererID(mode); program != "" {
 		if err := answer.Keep(program, s, basis); err != nil {
 			a.tell("keep the answer: %v", err) // it is a cache
 		}
@@ -85,7 +89,7 @@ func (a *app) keep(s *store.Store, answer *plan.Answer, basis *store.Basis) {
 }
 
 // keepRealized keeps what was chosen for the targets.
-func (a *app) keepRealized(s *store.Store, c *plan.Closure, watch *store.Watch, gs *realize.Grounds, results []realize.Result) {
+func (a *app) keepRealized(s *store.Store, c *plan.Closure, watch *store.Watch, gs *realize.Grounds, results []realize.Result, mode builder.Mode) {
 	answer := c.Answer()
 	if gs == nil || answer == nil {
 		return
@@ -95,5 +99,5 @@ func (a *app) keepRealized(s *store.Store, c *plan.Closure, watch *store.Watch, 
 		chosen[i] = r.Chosen
 	}
 	answer.Realize(chosen, gs.Saved)
-	a.keep(s, answer, watch.Basis(gs.About, gs.Sources, gs.Trees))
+	a.keep(s, answer, watch.Basis(gs.About, gs.Sources, gs.Trees), mode)
 }

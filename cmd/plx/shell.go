@@ -84,7 +84,7 @@ func (a *app) shell(ctx context.Context, f shellFlags, arg string, argv []string
 	if err != nil {
 		return err
 	}
-	z.Run = a.runner(box, c)
+	z.Run, z.Strict = a.runner(box, c), box.Mode == builder.Strict
 	if z.Bin, box.Program, err = binDir(s); err != nil {
 		return err
 	}

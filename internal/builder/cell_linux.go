@@ -15,6 +15,7 @@ import (
 // that start commands outside of cells.
 type cells struct {
 	threads  threads
+	reaper   reaper
 	mu       sync.Mutex
 	idle     []*cell
 	landlock int // its version, if it can be used
@@ -44,7 +45,7 @@ func (s *Sandbox) detect(dir string) (walls, error) {
 		s.cells.landlock, w.landlock = v, true
 	}
 	if os.Geteuid() == 0 {
-		s.cells.nobody = nobodyNamespace(dir)
+		s.cells.nobody = nobodyNamespace(&s.cells.reaper, dir)
 	}
 	c, err := s.cells.take()
 	if err == nil {
@@ -70,7 +71,7 @@ func (cs *cells) take() (*cell, error) {
 		return c, nil
 	}
 	cs.mu.Unlock()
-	return newCell(cs.nobody > 0)
+	return newCell(&cs.reaper, cs.nobody > 0)
 }
 
 func (cs *cells) put(c *cell) {
@@ -102,7 +103,7 @@ func (c *cell) close() {
 }
 
 // newCell starts a warden and waits until it is ready.
-func newCell(nobody bool) (*cell, error) {
+func newCell(r *reaper, nobody bool) (*cell, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: namespaces,
 		// It keeps over the exec what it needs: to mount, to change roots, to set up the network,
@@ -119,7 +120,7 @@ func newCell(nobody bool) (*cell, error) {
 		attr.GidMappingsEnableSetgroups = true
 		attr.AmbientCaps = nil
 	}
-	c, err := startWarden(attr)
+	c, err := startWarden(r, attr)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (c *cell) try(o order) error {
 
 // startWarden starts this very program as a warden, on a thread that waits for
 // it: as in [start], so that it is killed if plx is.
-func startWarden(attr *syscall.SysProcAttr, args ...string) (*cell, error) {
+func startWarden(r *reaper, attr *syscall.SysProcAttr, args ...string) (*cell, error) {
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socketpair", err)
@@ -172,14 +173,17 @@ func startWarden(attr *syscall.SysProcAttr, args ...string) (*cell, error) {
 		runtime.LockOSThread() // and never unlocked
 		var err error
 		closeOnExec()
-		c.pid, err = syscall.ForkExec("/proc/self/exe", append([]string{wardenName}, args...), &syscall.ProcAttr{
-			Env:   []string{"GOMAXPROCS=1"},
-			Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(ends[1])},
-			Sys:   attr,
+		c.pid, err = r.start(nil, func() (int, error) {
+			return syscall.ForkExec("/proc/self/exe", append([]string{wardenName}, args...), &syscall.ProcAttr{
+				Env:   []string{"GOMAXPROCS=1"},
+				Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(ends[1])},
+				Sys:   attr,
+			})
 		})
 		started <- err
 		if err == nil {
 			wait4(c.pid)
+			r.forget(c.pid, nil)
 			close(c.ended)
 		}
 	}()
@@ -200,9 +204,9 @@ func wait4(pid int) {
 
 // nobodyNamespace returns a user namespace by which files of root appear as
 // nobody's, or 0 if there is none that the file system of dir can be shown by.
-func nobodyNamespace(dir string) int {
+func nobodyNamespace(r *reaper, dir string) int {
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: nobodyID, Size: 1}}
-	c, err := startWarden(&syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids}, "wait")
+	c, err := startWarden(r, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids}, "wait")
 	if err != nil {
 		return 0
 	}

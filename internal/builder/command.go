@@ -66,7 +66,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		return Usage{}, err
 	}
 	c.cgroup = group.fd()
-	u := Usage{Started: time.Now(), Sandbox: b.walls.String(), Over: b.walls.namespaces || !b.walls.landlock}
+	u := Usage{Started: time.Now(), Sandbox: b.walls.String()}
 	p, remove, err := b.Control.start(func() (*process, error) { return b.start(c) })
 	runtime.KeepAlive(b)
 	if err != nil {
@@ -81,6 +81,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 	}
 	u.Stopped = time.Now()
 	end := p.reap(&u)
+	u.Over = p.isOver()
 	if err := group.leave(); err != nil {
 		end = err
 	}

@@ -33,8 +33,9 @@
 //
 // What differs between operating systems is in files named after them:
 // process_linux.go and process_other.go start a command and find its
-// processes, copy_linux.go and copy_other.go share the bytes of files,
-// relay_linux.go and relay_other.go make a terminal for a shell. Inputs are laid in one place, [build.layInput].
+// processes, reaper_linux.go finds what it has left, copy_linux.go and copy_other.go share the bytes of files,
+// relay_linux.go and relay_other.go make a terminal for a shell,
+// jobserver_linux.go is what make asks for jobs; host is what others need, too. Inputs are laid in one place, [build.layInput].
 //
 // docs/build-environment.md is the contract for those who write commands.
 package builder

@@ -11,7 +11,12 @@ import (
 // then its number, which is that of its process group and session as well, is
 // nobody else's.
 //
-// Each system has its own start, targets, signal, killFirst, nap and reap.
+// Each system has its own start, targets, signal, tidy, killFirst, left, kill,
+// nap, reap and isOver.
+
+// tidyPause is how long what a command has left behind, and has ended, may wait
+// at most to be waited for.
+const tidyPause = time.Second
 
 // supervise waits until the process exits, or ends it with all that belongs to
 // it since the context is done or a limit passed. The error says which.
@@ -21,7 +26,7 @@ func (b build) supervise(ctx context.Context, p *process) error {
 		b.terminate(p)
 		return err
 	}
-	next := time.NewTimer(w.pause())
+	next := time.NewTimer(min(w.pause(), tidyPause))
 	defer next.Stop()
 	for {
 		select {
@@ -35,7 +40,8 @@ func (b build) supervise(ctx context.Context, p *process) error {
 				b.terminate(p)
 				return err
 			}
-			next.Reset(w.pause())
+			p.tidy()
+			next.Reset(min(w.pause(), tidyPause))
 		}
 	}
 }
@@ -93,14 +99,14 @@ func (p *process) sweep() error {
 	p.killFirst()
 	over := time.Now().Add(sweepTime)
 	for nap := time.Millisecond; ; nap = min(2*nap, longestNap) {
-		targets := p.targets()
-		if len(targets) == 0 {
+		left := p.left()
+		if len(left) == 0 {
 			break
 		}
 		if time.Now().After(over) {
-			return fmt.Errorf("process %d of the command doesn't follow KILL", max(targets[0], -targets[0]))
+			return fmt.Errorf("process %d of the command doesn't follow KILL", max(left[0], -left[0]))
 		}
-		p.signal(syscall.SIGKILL)
+		p.kill(left)
 		p.nap(nap, nil)
 	}
 	<-p.exited

@@ -21,6 +21,9 @@ type process struct {
 	marker string
 	exited chan struct{} // closed when it is a zombie
 	guest  *guest        // if it is in a cell; then nothing else is here but exited
+
+	reaper  *reaper
+	strayed bool // it has ended, and there may be an orphan of it that could also be another's
 }
 
 // start starts the command, in a cell or behind a fence if it is to be.
@@ -32,7 +35,8 @@ func (b build) start(c command) (*process, error) {
 	if b.walls.landlock {
 		f = b.machineFence(c.search)
 	}
-	p, err := b.sandbox.cells.threads.start(c, f, b.sandbox.cells.landlock)
+	b.sandbox.cells.reaper.prepare()
+	p, err := b.sandbox.cells.start(c, f)
 	if err != nil {
 		return nil, c.explain(err)
 	}
@@ -45,11 +49,11 @@ func (b build) start(c command) (*process, error) {
 // death signal could come as soon as Go has no more use for that thread. So a
 // plx that is killed takes its commands along, if not what these have started
 // in turn.
-func (ts *threads) start(c command, f *fence, landlock int) (*process, error) {
-	p := &process{marker: c.marker, exited: make(chan struct{})}
+func (cs *cells) start(c command, f *fence) (*process, error) {
+	p := &process{marker: c.marker, exited: make(chan struct{}), reaper: &cs.reaper}
 	started := make(chan error)
 	work := func() {
-		err := p.spawn(c, f, landlock)
+		err := p.spawn(c, f, cs.landlock)
 		started <- err
 		if err == nil {
 			p.wait()
@@ -57,7 +61,7 @@ func (ts *threads) start(c command, f *fence, landlock int) (*process, error) {
 		}
 	}
 	if f == nil {
-		ts.run(work)
+		cs.threads.run(work)
 	} else {
 		go func() {
 			runtime.LockOSThread() // and never unlocked: the fence ends with the thread
@@ -85,11 +89,13 @@ func (p *process) spawn(c command, f *fence, landlock int) error {
 		}
 	}
 	var err error
-	p.pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
-		Dir:   c.dir,
-		Env:   c.env,
-		Files: c.files,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: c.tty, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
+	p.pid, err = p.reaper.start(p, func() (int, error) {
+		return syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
+			Dir:   c.dir,
+			Env:   c.env,
+			Files: c.files,
+			Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: c.tty, Pdeathsig: syscall.SIGKILL, UseCgroupFD: c.cgroup > 0, CgroupFD: c.cgroup},
+		})
 	})
 	return err
 }
@@ -135,6 +141,7 @@ func (p *process) reap(u *Usage) error {
 		if err != nil {
 			return os.NewSyscallError("wait4", err)
 		}
+		p.reaper.forget(p.pid, p)
 		u.User, u.System = time.Duration(took.Utime.Nano()), time.Duration(took.Stime.Nano())
 		u.MaxRSS = host.PeakMemory(&took)
 		return exitError(status)
@@ -146,8 +153,8 @@ func (p *process) reap(u *Usage) error {
 // processes that have left it. The latter are those of the same session, as
 // of timeout(1) or of a shell with job control, and those that still have the
 // marker in the environment that they were started with, as of setsid(1). A
-// daemon that has also dropped its environment is not found, nor is anything
-// where /proc is not this system's.
+// daemon that has also dropped its environment is found only when the command
+// has ended ([process.left]), and nothing is where /proc is not this system's.
 func (p *process) targets() []int {
 	if p.guest != nil {
 		return p.guest.targets()
@@ -163,7 +170,7 @@ func (p *process) targets() []int {
 		case !ok || stat.state == 'Z' || stat.state == 'X':
 		case stat.group == p.pid:
 			group = true
-		case stat.session == p.pid || p.marked(pid):
+		case stat.session == p.pid || p.marks(environment(pid)):
 			targets = append(targets, threadGroup(pid))
 		}
 	}
@@ -181,6 +188,46 @@ func (p *process) signal(s syscall.Signal) {
 		return
 	}
 	signalAll(p.targets(), s)
+}
+
+// left returns what is to be killed, now that the command is to be no more.
+func (p *process) left() []int {
+	if p.guest != nil || !p.reaper.sure {
+		return p.targets()
+	}
+	select {
+	case <-p.exited:
+		return p.reaper.left(p)
+	default:
+		return []int{-p.pid}
+	}
+}
+
+// kill kills what is left.
+func (p *process) kill(left []int) {
+	if p.guest != nil {
+		p.guest.signal(syscall.SIGKILL)
+		return
+	}
+	signalAll(left, syscall.SIGKILL)
+}
+
+// isOver reports whether it is sure that nothing is left of the command, which
+// has been reaped.
+func (p *process) isOver() bool {
+	if p.guest != nil {
+		return true
+	}
+	p.reaper.mu.Lock()
+	defer p.reaper.mu.Unlock()
+	return p.reaper.sure && !(p.strayed && p.reaper.strayed)
+}
+
+// tidy is for what a command leaves behind while it runs.
+func (p *process) tidy() {
+	if p.guest == nil && p.reaper.sure {
+		p.reaper.tidy()
+	}
 }
 
 // killFirst kills the whole group at once, so that none can fork out of it.
@@ -225,18 +272,27 @@ const maxGap = 1000
 // Numbers are given in order, so that right after a short command these are
 // few.
 func (p *process) candidates() []int {
-	newest := newestPID()
-	if newest < p.pid || newest > p.pid+maxGap {
-		return allPIDs()
-	}
-	pids := make([]int, 0, newest-p.pid+1)
-	for pid := p.pid; pid <= newest; pid++ {
-		pids = append(pids, pid)
+	pids := numbers(p.pid-1, newestPID())
+	if len(pids) == 0 || pids[0] != p.pid {
+		return pids
 	}
 	select {
 	case <-p.exited: // that is not yet reaped
 		pids = pids[1:]
 	default:
+	}
+	return pids
+}
+
+// numbers returns those after one that processes may have, newest being the
+// newest of all.
+func numbers(after, newest int) []int {
+	if newest < after || newest > after+maxGap {
+		return allPIDs()
+	}
+	pids := make([]int, 0, newest-after)
+	for pid := after + 1; pid <= newest; pid++ {
+		pids = append(pids, pid)
 	}
 	return pids
 }
@@ -285,11 +341,17 @@ func readStat(pid int) (stat, bool) {
 	return stat{f[0][0], group, session}, err1 == nil && err2 == nil
 }
 
-// marked reports whether the process was started with the marker.
-func (p *process) marked(pid int) bool {
+// environment returns what the process was started with, between NULs.
+func environment(pid int) string {
 	env, err := readProc(strconv.Itoa(pid) + "/environ")
-	return err == nil && strings.Contains("\x00"+env, "\x00"+p.marker+"\x00")
+	if err != nil || env == "" {
+		return ""
+	}
+	return "\x00" + env
 }
+
+// marks reports whether the environment has the marker.
+func (p *process) marks(env string) bool { return strings.Contains(env, "\x00"+p.marker+"\x00") }
 
 // threadGroup returns the process that a thread belongs to.
 func threadGroup(pid int) int {

@@ -80,6 +80,16 @@ func (p *process) signal(s syscall.Signal) { signalAll(p.targets(), s) }
 // killFirst kills the whole group at once, so that none can fork out of it.
 func (p *process) killFirst() { syscall.Kill(-p.pid, syscall.SIGKILL) }
 
+// left returns what is to be killed. What has left the group is not found.
+func (p *process) left() []int { return p.targets() }
+
+func (p *process) kill(left []int) { signalAll(left, syscall.SIGKILL) }
+
+// isOver says that it is not sure.
+func (p *process) isOver() bool { return false }
+
+func (p *process) tidy() {}
+
 func (p *process) nap(d time.Duration, hurry <-chan struct{}) {
 	select {
 	case <-hurry:

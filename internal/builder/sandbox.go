@@ -24,11 +24,12 @@ var Modes = []Mode{Auto, Strict, Off}
 
 // A Sandbox runs commands so that they see and reach what they were given, and
 // nothing else. What the system has for that is found out by the first run.
-// Close it when no command runs any more.
+// Close it when no command runs any more. A process has one at a time: children
+// that it doesn't know are for it what its commands have left.
 type Sandbox struct {
 	Mode    Mode
 	Program string      // plx itself, which commands find last on PATH; empty: none
-	Missing func(error) // called once if, in mode Auto, something is missing; says what, and the remedy
+	Missing func(error) // called once if something is missing, and commands run all the same; says what, and the remedy
 
 	found   sync.Once
 	have    walls
@@ -56,6 +57,23 @@ func (w walls) String() string {
 	}
 	return strings.Join(parts, "+")
 }
+
+// errThin says what is missing where commands see and reach nothing that they
+// shouldn't, but by one wall instead of two.
+var errThin = errors.New("there is no Landlock, the second wall behind namespaces: " +
+	"it needs Linux 5.19 or newer, with landlock among what the kernel's parameter lsm= lists")
+
+// thin returns an error if there is no second wall.
+func (w walls) thin() error {
+	if w.namespaces && !w.landlock {
+		return errThin
+	}
+	return nil
+}
+
+// IsWhole reports whether a command that was run with the walls, as they are
+// recorded, could see and reach nothing that it was not given.
+func IsWhole(walls string) bool { return strings.HasPrefix(walls, "namespaces") }
 
 // A SandboxError says why a command was not started: its isolation was
 // demanded, and can't be had.
@@ -90,8 +108,12 @@ func (s *Sandbox) walls(a Action) (walls, error) {
 	}
 	s.found.Do(func() {
 		s.have, s.lacking = s.detect(filepath.Dir(a.Dir))
-		if s.lacking != nil && s.Mode != Strict && s.Missing != nil {
-			s.Missing(s.lacking)
+		told := s.lacking
+		if s.Mode == Strict {
+			told = s.have.thin()
+		}
+		if told != nil && s.Missing != nil {
+			s.Missing(told)
 		}
 	})
 	if s.lacking != nil && s.Mode == Strict {

@@ -41,6 +41,7 @@ type Options struct {
 	Resources      map[string]int64            // how much there is of what stages want; cpus and memory without a number are not counted
 	KeepGoing      bool                        // after a failure go on with what doesn't depend on it
 	AssertRealized bool                        // run nothing: what is missing is an error
+	Strict         bool                        // warn of each result that is used and was made with less than all isolation
 	TellChoices    bool                        // observe what each matcher chooses
 	Rebuild        map[store.DRef]bool         // make new runs of these, whatever is there
 	Args           map[string]string           // what commands see as PLX_ARG_…; not part of any key

@@ -2,8 +2,10 @@ package realize
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"plx/internal/builder"
 	"plx/internal/match"
 	"plx/internal/store"
 )
@@ -43,8 +45,25 @@ func (t *task) report() error {
 	for _, ref := range chosen {
 		saved += took(t.results[ref])
 	}
+	t.warnOfWalls(chosen)
 	t.g.observe(Event{Kind: Reused, Stage: t.stage, Refs: chosen, Saved: saved})
 	return nil
+}
+
+// warnOfWalls warns of results that were made with less isolation than is
+// demanded now. They are results all the same: what was isolated less has most
+// likely made what it would make now, and only making it again tells.
+func (t *task) warnOfWalls(chosen []store.RRef) {
+	if !t.g.Strict {
+		return
+	}
+	for _, ref := range chosen {
+		if had := t.results[ref].Sandbox; had != "" && !builder.IsWhole(had) {
+			err := fmt.Errorf("what is used was first made with less isolation than --sandbox=strict demands (%s): plx realize --rebuild %s makes it again", had, t.stage.Name)
+			t.g.observe(Event{Kind: Warned, Stage: t.stage, Err: err})
+			return
+		}
+	}
 }
 
 // tellChoice observes a choice, if anybody wants to know of it.
