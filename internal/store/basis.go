@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A Basis is what of a store an answer is made from.
@@ -66,6 +68,20 @@ func (s *Store) treeStamp() stamp {
 		return stamp{}
 	}
 	return st
+}
+
+// tick is longer than a kernel's clock for files stands still: a tick of 1, 4
+// or 10 ms.
+const tick = 50 * time.Millisecond
+
+// clockGrain returns how long the clock may stand still from which what is at
+// the path has its times.
+func clockGrain(path string, st stamp) time.Duration {
+	whole := int64(time.Second)
+	if st.mtime%whole == 0 || st.ctime%whole == 0 || !host.HasOwnClock(path) { // ext4 with small inodes keeps seconds
+		return seenGranularity
+	}
+	return tick
 }
 
 // Basis returns what an answer is made from that was worked out since the
