@@ -38,7 +38,7 @@ func (e *TimeoutError) Error() string {
 // A LimitError says that a command was ended, or its result refused, since it
 // made more than it may.
 type LimitError struct {
-	Key  string // of the limit in a stage file: max-log, max-output, or the resource memory
+	Key  string // of the limit in a stage file: max-log, max-output (in out, or beside it), or the resource memory
 	Most int64  // in bytes
 	Have int64  // how much there was when plx looked, in bytes
 }
@@ -47,11 +47,14 @@ func (e *LimitError) Error() string {
 	if e.Key == maxMemory {
 		return fmt.Sprintf("command wanted more than its memory of %d bytes", e.Most)
 	}
-	what := "printed"
-	if e.Key == maxOutput {
+	what, key := "printed", e.Key
+	switch e.Key {
+	case maxOutput:
 		what = "left in $out"
+	case maxBeside:
+		what, key = "took beside $out, as in $TMPDIR,", maxOutput
 	}
-	return fmt.Sprintf("command %s %d bytes, which is more than its %s of %d", what, e.Have, e.Key, e.Most)
+	return fmt.Sprintf("command %s %d bytes, which is more than its %s of %d", what, e.Have, key, e.Most)
 }
 
 // exitError returns what the end of a command means: nil if it went well.

@@ -3,8 +3,11 @@ package builder
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -13,7 +16,7 @@ type Limits struct {
 	Timeout   time.Duration // how long it may take
 	MaxSilent time.Duration // how long it may print nothing
 	MaxLog    int64         // how much it may add to its log, in bytes
-	MaxOutput int64         // how large out may be, in bytes
+	MaxOutput int64         // how large out may be, and how much room it may take elsewhere in its build directory, in bytes
 	Memory    int64         // how much memory it may have, in bytes; with [Action].Cgroups
 	PIDs      int64         // how many processes and threads it may have; likewise
 }
@@ -22,6 +25,7 @@ type Limits struct {
 const (
 	maxLog    = "max-log"
 	maxOutput = "max-output"
+	maxBeside = "max-output beside $out" // the same, of what is not in out
 	maxMemory = "memory"
 )
 
@@ -49,11 +53,15 @@ type watch struct {
 	spoke    time.Duration // when that last changed
 	measured time.Duration // when out was last measured
 	measure  time.Duration // how long to wait for the next time
+	laid     int64         // what lay beside out at the beginning
 }
 
 // watch begins to watch the command, which has just been started.
 func (b build) watch() (*watch, error) {
 	w := &watch{build: b, started: time.Now(), still: b.Control.stoodStill(), measure: outputPause}
+	if b.MaxOutput > 0 {
+		w.laid = b.beside(math.MaxInt64)
+	}
 	if b.Log == nil || b.MaxSilent == 0 && b.MaxLog == 0 {
 		return w, nil
 	}
@@ -98,13 +106,39 @@ func (w *watch) look() error {
 	if w.MaxOutput == 0 || now-w.measured < w.measure {
 		return nil
 	}
-	size := sizeBelow(w.out(), w.MaxOutput)
+	size, beside := sizeBelow(w.out(), w.MaxOutput), w.beside(w.laid+w.MaxOutput)-w.laid
 	w.measured = w.now()
 	w.measure = max(outputPause, outputShare*(w.measured-now))
-	if size > w.MaxOutput {
+	switch {
+	case size > w.MaxOutput:
 		return &LimitError{maxOutput, w.MaxOutput, size}
+	case beside > w.MaxOutput:
+		return &LimitError{maxBeside, w.MaxOutput, beside}
 	}
 	return nil
+}
+
+// beside returns how much room is taken in the build directory by what lies
+// neither in out nor in an input, in bytes; once it is more than most it may be
+// any number above that. Of a file with holes, as a database makes one, only
+// what is there counts: it is lost anyway.
+func (b build) beside(most int64) (sum int64) {
+	entries, _ := os.ReadDir(b.Dir)
+	for _, e := range entries {
+		dir := b.Dir + "/" + e.Name()
+		if !slices.Contains([]string{b.out(), b.in(), b.carry()}, dir) {
+			sum += sumBelow(dir, most-sum, room)
+		}
+	}
+	return sum
+}
+
+// room returns how much of a file lies on the disk, in bytes.
+func room(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return min(info.Size(), st.Blocks*512) // which is the unit everywhere
+	}
+	return info.Size()
 }
 
 // lookAtLog takes any change of the log for a sign of life: a command may have
@@ -172,14 +206,17 @@ var errEnough = errors.New("enough")
 // sizeBelow returns the sum of the sizes of all that is no directory below
 // dir, in bytes; once it is more than most it may be any number above that.
 // What vanishes meanwhile, or can't be read, has no size.
-func sizeBelow(dir string, most int64) int64 {
+func sizeBelow(dir string, most int64) int64 { return sumBelow(dir, most, fs.FileInfo.Size) }
+
+// sumBelow is [sizeBelow] with another measure of a file.
+func sumBelow(dir string, most int64, of func(fs.FileInfo) int64) int64 {
 	var sum int64
 	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return nil
 		}
 		if info, err := d.Info(); err == nil {
-			sum += info.Size()
+			sum += of(info)
 		}
 		if sum > most {
 			return errEnough

@@ -69,6 +69,24 @@ func TestMaxOutput(t *testing.T) {
 	mustRun(t, a)
 }
 
+// What fills the disk elsewhere is ended, too; holes and what was laid there
+// don't.
+func TestMaxOutputBeside(t *testing.T) {
+	for _, dir := range []string{"$TMPDIR", ".", "..", "../new"} {
+		a := newAction(t, `mkdir -p `+dir+`; while :; do head -c 20000 /dev/zero >> `+dir+`/x; sleep 0.01; done`)
+		a.MaxOutput = 100_000
+		_, err := Run(t.Context(), a)
+		var limit *LimitError
+		if !errors.As(err, &limit) || limit.Key != maxBeside || limit.Have <= limit.Most {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	a := newAction(t, `truncate -s 1T "$TMPDIR/hole"; sleep 0.7`)
+	a.Source = makeTree(t, map[string]string{"f": strings.Repeat("x", 200_000)})
+	a.MaxOutput = 100_000
+	mustRun(t, a)
+}
+
 // A result that is given to a check is not the check's.
 func TestMaxOutputOfCheck(t *testing.T) {
 	a := newAction(t, `:`)
