@@ -74,11 +74,17 @@ func haveHello() bool {
 	return exec.Command("sh", "../../examples/hello/get-source.sh", cacheDir()).Run() == nil
 }
 
-// scriptCondition knows [hello], [mount], [python3], [root] and [sandbox].
+// scriptCondition knows [hello], [landlock], [mount], [python3], [root] and
+// [sandbox].
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
 	case "hello":
 		return haveHello(), nil
+	case "landlock":
+		box := &builder.Sandbox{}
+		defer box.Close()
+		have, _ := box.Probe(os.TempDir())
+		return strings.Contains(have, "landlock"), nil
 	case "mount":
 		return exec.Command("unshare", "--mount", "true").Run() == nil, nil
 	case "python3":
