@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,13 @@ func (a *app) dryRun(ctx context.Context, s *store.Store, f realizeFlags, args [
 		if err := a.result(a.painted(a.stdout, verdictColours[f.Verdict], string(f.Verdict)) + forecastText(f)); err != nil {
 			return err
 		}
+		if a.verbose && (f.Verdict == realize.WillBuild || f.Verdict == realize.MayBuild) {
+			if err := a.result(commandLines(f.Stage.Derivation)...); err != nil {
+				return err
+			}
+		}
 	}
+	a.sayCounts(forecasts)
 	a.sayOutlook(o)
 	return nil
 }
@@ -111,6 +118,61 @@ var verdictColours = map[realize.Verdict]ui.Colour{
 	realize.WillAdopt: ui.Yellow,
 	realize.WillBuild: ui.Green,
 	realize.MayBuild:  ui.Dim,
+}
+
+// commandLines are the command of a stage, or what it downloads.
+func commandLines(d store.Derivation) []string {
+	text := strings.Trim(d.Script, "\n")
+	switch {
+	case d.Argv != nil:
+		text = strings.Join(d.Argv, " ")
+	case d.Fetch != nil:
+		text = "fetch " + strings.Join(d.Fetch.URLs, " ")
+	}
+	var all []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if text != "" {
+			all = append(all, "    "+ui.Clean(line))
+		}
+	}
+	return all
+}
+
+// sayCounts tells how many stages of each sweep there are of what, if there are
+// sweeps.
+func (a *app) sayCounts(forecasts []realize.Forecast) {
+	verdicts := []realize.Verdict{realize.WillBuild, realize.MayBuild, realize.WillAdopt, realize.WillReuse}
+	counts := make(map[string]map[realize.Verdict]int)
+	var names []string
+	for _, f := range forecasts {
+		name, _, _ := strings.Cut(f.Stage.Name, "[")
+		if counts[name] == nil {
+			counts[name] = make(map[realize.Verdict]int)
+			names = append(names, name)
+		}
+		counts[name][f.Verdict]++
+	}
+	if len(names) == len(forecasts) {
+		return
+	}
+	t := ui.Table{Heads: []string{"STAGE"}}
+	for _, v := range verdicts {
+		t.Heads = append(t.Heads, ">"+strings.ToUpper(string(v)))
+	}
+	for _, name := range names {
+		row := []string{name}
+		for _, v := range verdicts {
+			n := ""
+			if counts[name][v] > 0 {
+				n = strconv.Itoa(counts[name][v])
+			}
+			row = append(row, n)
+		}
+		t.Add(row...)
+	}
+	for _, line := range t.Lines(0) {
+		a.say("%s", line)
+	}
 }
 
 // forecastText tells of a stage, after the verdict.

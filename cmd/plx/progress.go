@@ -9,6 +9,7 @@ import (
 
 	"plx/internal/plan"
 	"plx/internal/realize"
+	"plx/internal/store"
 	"plx/internal/ui"
 )
 
@@ -22,6 +23,8 @@ type progress struct {
 	took   map[string]time.Duration // what a stage took that failed
 	failed []realize.Event          // the stages that have failed
 	left   []realize.Event          // those that were skipped for it
+
+	why func(store.RRef) (realize.Reason, error) // why it was built; nil: nobody asks
 
 	events *ui.Events // nil: nobody wants them
 	live   *ui.Live   // nil: nothing is drawn
@@ -113,7 +116,7 @@ func (p *progress) tellEnd(e realize.Event) {
 	name := e.Stage.Name + runText(e)
 	switch e.Kind {
 	case realize.Built:
-		p.line(e, "%s: built in %s", name, seconds(e.Elapsed))
+		p.line(e, "%s: built in %s%s", name, seconds(e.Elapsed), p.whyText(e))
 	case realize.Checked:
 		p.line(e, "%s: made again in %s, and it is the same", name, seconds(e.Elapsed))
 	case realize.Repeated:
@@ -125,6 +128,18 @@ func (p *progress) tellEnd(e realize.Event) {
 		}
 		p.line(e, "%s: failed after %s: %s", name, seconds(e.Elapsed), why)
 	}
+}
+
+// whyText says why something was built, if somebody wants to know.
+func (p *progress) whyText(e realize.Event) string {
+	if p.why == nil || len(e.Refs) == 0 {
+		return ""
+	}
+	reason, err := p.why(e.Refs[0])
+	if err != nil || len(reason.Texts) == 0 {
+		return "" // it is built all the same
+	}
+	return ": " + strings.Join(reason.Texts, "; ")
 }
 
 // line tells of an event in a line.

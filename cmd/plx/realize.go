@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -149,6 +150,9 @@ func (a *app) realize(ctx context.Context, f realizeFlags, args []string) error 
 	if err != nil {
 		unwatch()
 		return err
+	}
+	if a.verbose {
+		p.why = z.Reasons(s.Preview(), time.Now())
 	}
 	results, err := z.Realize(ctx, c)
 	if err == nil && f.check != nil {

@@ -79,7 +79,7 @@ Start with:  plx init`,
 	flags.StringVar(&a.storeDir, "store", "", "keep results in `dir` (default $PLX_STORE, else $XDG_DATA_HOME/plx/store)")
 	flags.Var(&a.color, "color", "use colours, and draw progress, `when`: on a terminal (auto), always, or never (default auto, but for $NO_COLOR and $CLICOLOR_FORCE)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, too")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more: what was reused, why each was built, and with --dry-run the commands")
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.AddCommand(
 		a.adoptCmd(),

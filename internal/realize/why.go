@@ -208,6 +208,28 @@ func (z *Realizer) WhyBuilt(r store.Realization, sources Sources) (Reason, error
 	return h.whyBuilt(r)
 }
 
+// Reasons returns what tells why realizations were built that were begun since
+// then: as against what was there before. It remembers that, and may be slow the
+// first time. It is for one goroutine.
+func (z *Realizer) Reasons(sources Sources, since time.Time) func(store.RRef) (Reason, error) {
+	h := newHistory(z.Store, nil, sources)
+	return func(ref store.RRef) (Reason, error) {
+		r, err := z.Store.Realization(ref)
+		if err != nil {
+			return Reason{}, err
+		}
+		s, err := h.built(r)
+		if err != nil {
+			return Reason{}, err
+		}
+		near, changes := h.nearest(s, ref.Name(), func(a ancestor) bool { return a.result.Stopped.Before(since) })
+		if near == nil { // there was none
+			return Reason{}, nil
+		}
+		return h.reason(near, changes, near.result.Answers(r.Action)), nil
+	}
+}
+
 func (h *history) whyBuilt(r store.Realization) (Reason, error) {
 	s, err := h.built(r)
 	if err != nil {
