@@ -94,7 +94,7 @@ func (a *app) runs(ctx context.Context, f runsFlags, args []string) error {
 	if len(runs) == 0 {
 		a.sayNoRuns(refused)
 	}
-	columns, err := runColumns(runs, f, len(named) > 1 || f.all)
+	columns, err := runColumns(runs, f, len(named) > 1 || f.all || len(args) == 0)
 	if err != nil {
 		return err
 	}
