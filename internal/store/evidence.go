@@ -40,6 +40,7 @@ const (
 	aspectNames   aspect = 'n' // in a directory, with their kinds, and where links lead
 	aspectKind    aspect = 'k' // directory, file, something else, or nothing, through links
 	aspectReal    aspect = 'r' // where links lead at last
+	aspectDir     aspect = 'd' // the names in a directory and all below it, and the stamps of the files: none was too young
 	aspectTool    aspect = 't' // where a program is found; the path is its name, NUL, the search path
 )
 
@@ -160,6 +161,11 @@ func (e *Evidence) source(path string, s sight, executable bool, seen time.Time)
 	if e != nil {
 		e.note(clue{aspectSource, path, s.stamp, sourceDigest(s.digest, executable)}, seen)
 	}
+}
+
+// dir notes a directory that was taken in, and what its print is.
+func (e *Evidence) dir(path string, print Hash) {
+	e.note(clue{aspect: aspectDir, path: path, digest: textDigest(print.String(), nil)}, time.Time{})
 }
 
 // sourceDigest tells what a file contains, and whether it is executable.
@@ -342,6 +348,9 @@ func (c *Checker) look(a aspect, path string) clue {
 		is.digest = kindDigest(os.Stat(path))
 	case aspectReal:
 		is.digest = textDigest(filepath.EvalSymlinks(path))
+	case aspectDir:
+		print, _, err := walkDir(context.Background(), path)
+		is.digest = textDigest(print.String(), err)
 	case aspectTool:
 		tool, search, _ := strings.Cut(path, "\x00")
 		is.digest = textDigest(c.FindTool(tool, search))

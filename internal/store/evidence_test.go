@@ -253,3 +253,61 @@ func TestClockGrain(t *testing.T) {
 		t.Error("settled at another time")
 	}
 }
+
+// A directory that was taken in is evidence as a whole, if all files in it were
+// old enough: each change is seen, also one of times alone.
+func TestEvidenceOfDirectory(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		same   bool
+	}{
+		"nothing":    {func(dir string) error { return nil }, true},
+		"notes":      {func(dir string) error { return os.MkdirAll(dir+"/.plx", 0o777) }, true},
+		"written":    {func(dir string) error { return os.WriteFile(dir+"/sub/a", []byte("b"), 0o666) }, false},
+		"touched":    {func(dir string) error { return os.Chtimes(dir+"/sub/a", time.Now(), time.Now()) }, false},
+		"executable": {func(dir string) error { return os.Chmod(dir+"/sub/a", 0o755) }, false},
+		"more":       {func(dir string) error { return os.WriteFile(dir+"/sub/b", nil, 0o666) }, false},
+		"a new dir":  {func(dir string) error { return os.Mkdir(dir+"/sub/b", 0o777) }, false},
+		"gone":       {func(dir string) error { return os.Remove(dir + "/sub/a") }, false},
+		"all gone":   {func(dir string) error { return os.RemoveAll(dir) }, false},
+		"a link": {func(dir string) error {
+			os.Remove(dir + "/link")
+			return os.Symlink(".", dir+"/link")
+		}, false},
+	} {
+		dir := filepath.Join(tempDir(t), "d")
+		write(t, dir, map[string]string{"sub/a": "a", "link": "->sub"})
+		s, e := held(t), NewEvidence()
+		s.RememberFiles(filepath.Join(tempDir(t), "files"))
+		s.seen.now = inAnHour
+		s.Witness(e)
+		if _, err := s.AddDir(t.Context(), dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := e.Sum(); !ok {
+			t.Fatalf("%s: it is no evidence", name)
+		}
+		e = parsed(t, e)
+		if err := c.change(dir); err != nil {
+			t.Fatal(err)
+		}
+		if holds, _ := new(Checker).Holds(e); holds != c.same {
+			t.Errorf("%s: holds is %v", name, holds)
+		}
+	}
+}
+
+// Where a file in it was just written, its times tell nothing.
+func TestYoungDirectoryIsNoEvidence(t *testing.T) {
+	dir := tempDir(t)
+	write(t, dir, map[string]string{"a": "a"})
+	s, e := held(t), NewEvidence()
+	s.RememberFiles(filepath.Join(tempDir(t), "files"))
+	s.Witness(e)
+	if _, err := s.AddDir(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := e.Sum(); ok {
+		t.Error("it is evidence")
+	}
+}

@@ -248,7 +248,7 @@ func (in *intake) hash(src io.Reader, dst rawFile, sum bool) (d Digest, hex256 s
 	defer in.hashers.Put(h)
 	to := io.Discard
 	if dst.isOpen() {
-		to = dst
+		to = &earlyWriter{file: dst}
 	}
 	if !sum {
 		f, err := h.copy(in.ctx, to, in.store.takenIn().reader(src))

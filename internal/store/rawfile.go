@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"plx/internal/builder/host"
 )
 
 // A rawFile is an open regular file. For trees of many small files: an
@@ -160,4 +162,23 @@ func (f rawFile) freeze(mode uint32) error {
 		}
 	}
 	return stampFrozen(f.path)
+}
+
+// earlyWrite is how many bytes are written before the disk begins with them: it
+// would have nothing to do until all is copied.
+const earlyWrite = 16 << 20
+
+// An earlyWriter writes to a large file that is to be synced.
+type earlyWriter struct {
+	file       rawFile
+	done, sent int64
+}
+
+func (w *earlyWriter) Write(data []byte) (int, error) {
+	n, err := w.file.Write(data)
+	if w.done += int64(n); w.done-w.sent >= earlyWrite {
+		host.BeginWriting(w.file.fd, w.sent, w.done-w.sent)
+		w.sent = w.done
+	}
+	return n, err
 }

@@ -40,7 +40,6 @@ func (s *Store) AddFiles(ctx context.Context, files []SourceFile) (Hash, error) 
 // AddDir takes a directory into the store as a tree. A .plx directory, where
 // plx keeps its own notes on a project, is left out.
 func (s *Store) AddDir(ctx context.Context, from string) (Hash, error) {
-	s.witness.Spoil() // it is looked at each time: how, is remembered of it as a whole
 	in := newIntake(ctx, s, true)
 	defer in.discard()
 	began := s.seen.clock()
@@ -50,6 +49,7 @@ func (s *Store) AddDir(ctx context.Context, from string) (Hash, error) {
 	}
 	if tree, known := s.seen.tree(from, print); known {
 		if there, err := s.hasSourceTree(tree); there || err != nil {
+			s.witness.dir(from, print)
 			return tree, err
 		}
 	}
@@ -60,6 +60,11 @@ func (s *Store) AddDir(ctx context.Context, from string) (Hash, error) {
 	tree, err := in.settle(m)
 	if err == nil && tree == m.Hash() {
 		in.rememberTree(from, print, tree, began)
+	}
+	if known, ok := s.seen.tree(from, print); ok && known == tree {
+		s.witness.dir(from, print)
+	} else {
+		s.witness.Spoil() // a file is too young for its times to tell
 	}
 	return tree, err
 }

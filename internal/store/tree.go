@@ -149,10 +149,24 @@ func CheckPath(p string) error {
 	switch {
 	case !utf8.ValidString(p):
 		return fmt.Errorf("%q: the name is not UTF-8", p)
-	case p == "" || p == "." || p != path.Clean(p) || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../") || strings.ContainsRune(p, 0):
+	case !isClean(p) || strings.IndexByte(p, 0) >= 0:
 		return fmt.Errorf("%q: want a relative path without . and .. in it", p)
 	}
 	return nil
+}
+
+// isClean reports whether each step of a path is the name of something.
+func isClean(p string) bool {
+	for {
+		name, rest, more := strings.Cut(p, "/")
+		if name == "" || name == "." || name == ".." {
+			return false
+		}
+		if !more {
+			return true
+		}
+		p = rest
+	}
 }
 
 // maxLinks is how many symlinks a path may lead through, as in Linux.

@@ -58,22 +58,28 @@ type glance struct {
 	target string // of a symlink
 }
 
-// walk looks at what is in a directory. What it returns is a hash of the names
-// of all files, and of what tells if one has changed.
+// walk looks at what is in a directory.
 func (in *intake) walk(top string) (print Hash, err error) {
-	w := &walk{ctx: in.ctx, top: top, free: make(chan struct{}, runtime.GOMAXPROCS(0)-1), found: make(map[string]dirLook)}
+	print, in.dirs, err = walkDir(in.ctx, top)
+	in.from = top
+	return print, err
+}
+
+// walkDir looks at what is in a directory, and in those below it. The print is a
+// hash of the names of all files, and of what tells if one has changed.
+func walkDir(ctx context.Context, top string) (print Hash, dirs map[string]dirLook, err error) {
+	w := &walk{ctx: ctx, top: top, free: make(chan struct{}, runtime.GOMAXPROCS(0)-1), found: make(map[string]dirLook)}
 	w.dir("")
 	w.wg.Wait()
 	if w.failed != nil {
-		return Hash{}, fmt.Errorf("%s: %w", top, w.failed)
+		return Hash{}, nil, fmt.Errorf("%s: %w", top, w.failed)
 	}
 	var prints []byte
 	for _, dir := range slices.Sorted(maps.Keys(w.found)) {
 		prints = append(append(prints, dir...), 0)
 		prints = append(prints, w.found[dir].print.String()...)
 	}
-	in.from, in.dirs = top, w.found
-	return HashOf(prints), nil
+	return HashOf(prints), w.found, nil
 }
 
 // walked returns the manifest of the directory that was looked at.
