@@ -146,19 +146,22 @@ func (b build) fromSource(p string) string {
 }
 
 func checkProgram(program string) error {
-	info, err := os.Stat(program)
+	var st unix.Stat_t
+	_, err := again(func() (int, error) { return 0, unix.Stat(program, &st) })
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("there is no such file")
+	case err == unix.ENOENT:
+		return errNoFile
 	case err != nil:
-		return err
-	case info.IsDir():
+		return &fs.PathError{Op: "stat", Path: program, Err: err}
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return errors.New("it is a directory")
-	case info.Mode()&0o111 == 0:
+	case st.Mode&0o111 == 0:
 		return errors.New("it is not executable")
 	}
 	return nil
 }
+
+var errNoFile = errors.New("there is no such file")
 
 // underShell returns a command that does the same with the umask of builds,
 // for where a process can't be started with another umask than plx's own. The

@@ -6,70 +6,116 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"strconv"
 	"strings"
 )
 
-// A description is what $PLX_BUILD holds: all that a command is given, under
-// the names that it has there. Fields stand in the order of their keys, since
-// the text is canonical: keys in order, and no white space.
-type description struct {
-	Config  map[string]any            `json:"config"`
-	Inputs  map[string]describedInput `json:"inputs"`
-	Out     string                    `json:"out"`
-	Outputs map[string]string         `json:"outputs"`
-	Run     int                       `json:"run"`
-}
-
-type describedInput struct {
-	File  string          `json:"file,omitempty"`
-	Items []describedItem `json:"items"`
-	List  bool            `json:"list"`
-}
-
-type describedItem struct {
-	Outputs map[string]string `json:"outputs"` // an absent one has an empty path
-	Path    string            `json:"path"`
-}
-
-// describe returns what is to be in build.json.
+// describe returns what $PLX_BUILD is to hold: all that a command is given, under
+// the names that it has there. It is JSON as encoding/json writes it, without its
+// escapes for HTML: canonical, so keys stand in order, and there is no white
+// space. It is written out here since each run has one, and reflection takes as
+// long as laying what is described.
 func (b build) describe() ([]byte, error) {
 	config, err := describeTable(b.Config)
 	if err != nil {
 		return nil, fmt.Errorf("config %w", err)
 	}
-	d := description{
-		Config:  config,
-		Inputs:  make(map[string]describedInput, len(b.Inputs)),
-		Out:     b.seen.out(),
-		Outputs: cleanPaths(b.Outputs),
-		Run:     b.Run,
+	d := description{text: make([]byte, 0, 1<<10)}
+	d.raw(`{"config":`)
+	d.value(config)
+	d.raw(`,"inputs":{`)
+	for name, in := range inOrder(b.Inputs) {
+		d.next('{')
+		d.string(name)
+		d.raw(":")
+		d.input(b.seen, name, in)
 	}
-	for name, in := range b.Inputs {
-		items := make([]describedItem, len(in.Items))
-		for i, item := range in.Items {
-			items[i] = describedItem{cleanPaths(item.Outputs), b.seen.item(name, in, i)}
-		}
-		d.Inputs[name] = describedInput{in.File, items, in.List}
+	d.raw(`},"out":`)
+	d.string(b.seen.out())
+	d.raw(`,"outputs":`)
+	d.paths(b.Outputs)
+	d.raw(`,"run":`)
+	d.text = strconv.AppendInt(d.text, int64(b.Run), 10)
+	d.raw("}\n")
+	if d.err != nil {
+		return nil, fmt.Errorf("build.json: %w", d.err)
 	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("build.json: %w", err)
-	}
-	return text.Bytes(), nil
+	return d.text, nil
 }
 
-// cleanPaths returns a copy of outputs, never nil, with its paths clean.
-func cleanPaths(outputs map[string]string) map[string]string {
-	paths := make(map[string]string, len(outputs))
-	for name, p := range outputs {
+// A description is that text as far as it is written.
+type description struct {
+	text []byte
+	err  error
+}
+
+func (d *description) raw(text string) { d.text = append(d.text, text...) }
+
+// next separates one element from another that stands after the bracket.
+func (d *description) next(bracket byte) {
+	if d.text[len(d.text)-1] != bracket {
+		d.text = append(d.text, ',')
+	}
+}
+
+func (d *description) input(p place, name string, in Input) {
+	d.raw("{")
+	if in.File != "" {
+		d.raw(`"file":`)
+		d.string(in.File)
+		d.raw(",")
+	}
+	d.raw(`"items":[`)
+	for i, item := range in.Items {
+		d.next('[')
+		d.raw(`{"outputs":`)
+		d.paths(item.Outputs)
+		d.raw(`,"path":`)
+		d.string(p.item(name, in, i))
+		d.raw("}")
+	}
+	d.raw(`],"list":`)
+	d.text = strconv.AppendBool(d.text, in.List)
+	d.raw("}")
+}
+
+// paths writes outputs with their paths clean; an absent one has an empty path.
+func (d *description) paths(outputs map[string]string) {
+	d.raw("{")
+	for name, p := range inOrder(outputs) {
 		if p != "" {
 			p = path.Clean(p)
 		}
-		paths[name] = p
+		d.next('{')
+		d.string(name)
+		d.raw(":")
+		d.string(p)
 	}
-	return paths
+	d.raw("}")
+}
+
+// string writes a string. Few hold what encoding/json would escape.
+func (d *description) string(s string) {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			d.value(s)
+			return
+		}
+	}
+	d.text = append(d.text, '"')
+	d.text = append(d.text, s...)
+	d.text = append(d.text, '"')
+}
+
+// value writes any value.
+func (d *description) value(v any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		d.err = err
+	}
+	d.text = append(d.text, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
 // describeTable returns the JSON value of a table of config.

@@ -32,6 +32,9 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // in its place, and it is the time of all files that a command is given.
 const epoch = 315532800
 
+// usualVariables are as many variables as few commands have more of.
+const usualVariables = 24
+
 // An environ collects variables. Its error is the first that [environ.set] met.
 type environ struct {
 	values map[string]string
@@ -78,7 +81,7 @@ func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
 
 // environment returns all variables of the command.
 func (b build) environment() (*environ, error) {
-	e := &environ{values: make(map[string]string), from: make(map[string]string)}
+	e := &environ{values: make(map[string]string, usualVariables), from: make(map[string]string, usualVariables)}
 	b.setOwn(e)
 	for name, value := range inOrder(b.Env) {
 		e.set("env "+name, name, value)

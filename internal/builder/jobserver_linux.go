@@ -38,65 +38,109 @@ type Jobserver struct {
 	slots Lender
 	read  *os.File // the command's end of the pipe with jobs
 	write *os.File // the command's end of the pipe with jobs that have ended
-	jobs  *os.File // the other end of read
-	ended *os.File // the other end of write
+	far   [2]int   // the other ends of these, until it has begun
+	jobs  *os.File // from then on: the other end of read
+	ended *os.File // and of write
 	again *os.File // read once more, once something is lent: it doesn't block
+	start *time.Timer
 	stop  context.CancelFunc
 	work  sync.WaitGroup
 
-	own  int // slots that are the command's own, besides its first
-	mu   sync.Mutex
-	lent int // slots that are borrowed
+	own    int // slots that are the command's own, besides its first
+	mu     sync.Mutex
+	lent   int // slots that are borrowed
+	closed bool
 }
 
-// NewJobserver returns a jobserver with so many jobs of the command's own.
+// NewJobserver returns a jobserver with so many jobs of the command's own. One
+// that has none does nothing, and costs nothing but its pipes, before it is time
+// to borrow: until then there is no job that could be given back.
 func NewJobserver(from Lender, own int) (*Jobserver, error) {
 	j := &Jobserver{slots: from, own: own}
-	if err := j.open(); err != nil {
-		j.closeFiles()
+	err := j.open()
+	if err != nil {
 		return nil, fmt.Errorf("jobserver: %w", err)
 	}
-	for range own {
-		if err := j.put(); err != nil {
-			j.closeFiles()
-			return nil, fmt.Errorf("jobserver: %w", err)
-		}
+	if own == 0 {
+		j.start = time.AfterFunc(jobserverDelay, func() { j.begin(0) })
+		return j, nil
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	j.stop = stop
-	j.work.Go(func() { j.feed(ctx) })
-	j.work.Go(j.collect)
+	if err = j.begin(jobserverDelay); err != nil {
+		j.Close()
+		return nil, fmt.Errorf("jobserver: %w", err)
+	}
 	return j, nil
 }
 
 // open makes the pipes. The ends that the command gets block, as programs
-// expect; those that stay here don't.
+// expect.
 func (j *Jobserver) open() error {
 	var down, up [2]int
 	if err := unix.Pipe2(down[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
-	j.read = os.NewFile(uintptr(down[0]), "jobs")
-	unix.SetNonblock(down[1], true)
-	j.jobs = os.NewFile(uintptr(down[1]), "jobs")
 	if err := unix.Pipe2(up[:], unix.O_CLOEXEC); err != nil {
+		unix.Close(down[0])
+		unix.Close(down[1])
 		return err
 	}
-	unix.SetNonblock(up[0], true)
-	j.ended = os.NewFile(uintptr(up[0]), "ended jobs")
-	j.write = os.NewFile(uintptr(up[1]), "ended jobs")
-	if _, err := unix.FcntlInt(uintptr(down[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
-		return err
-	}
+	j.read, j.write = os.NewFile(uintptr(down[0]), "jobs"), os.NewFile(uintptr(up[1]), "ended jobs")
+	j.far = [2]int{down[1], up[0]}
 	return nil
 }
 
-func (j *Jobserver) closeFiles() {
-	for _, f := range []*os.File{j.read, j.write, j.jobs, j.ended} {
-		if f != nil {
-			f.Close()
+// begin begins to take jobs back, and, after the delay, to borrow them. The ends
+// that stay here don't block.
+func (j *Jobserver) begin(delay time.Duration) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	for _, fd := range j.far {
+		unix.SetNonblock(fd, true)
+	}
+	if _, err := unix.FcntlInt(uintptr(j.far[0]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
+		return err
+	}
+	if j.own == 0 {
+		drain(j.far[1])
+	}
+	j.jobs, j.ended = os.NewFile(uintptr(j.far[0]), "jobs"), os.NewFile(uintptr(j.far[1]), "ended jobs")
+	for range j.own {
+		if err := j.put(); err != nil {
+			return err
 		}
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	j.stop = stop
+	j.work.Go(func() { j.feed(ctx, delay) })
+	j.work.Go(j.collect)
+	return nil
+}
+
+// drain takes out of a pipe what is in it: jobs that were given back before there
+// were any.
+func drain(fd int) {
+	var buf [256]byte
+	for {
+		n, err := unix.Read(fd, buf[:])
+		if n <= 0 && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+func (j *Jobserver) closeFiles() {
+	j.read.Close()
+	j.write.Close()
+	if j.jobs == nil {
+		unix.Close(j.far[0])
+		unix.Close(j.far[1])
+		return
+	}
+	j.jobs.Close()
+	j.ended.Close()
 }
 
 // openAgain opens the pipe with jobs once more.
@@ -129,11 +173,11 @@ func (j *Jobserver) put() error {
 }
 
 // feed borrows a slot whenever there is no job to be had.
-func (j *Jobserver) feed(ctx context.Context) {
+func (j *Jobserver) feed(ctx context.Context, delay time.Duration) {
 	select {
 	case <-ctx.Done():
 		return
-	case <-time.After(jobserverDelay):
+	case <-time.After(delay):
 	}
 	j.mu.Lock()
 	err := j.openAgain()
@@ -234,8 +278,17 @@ func (j *Jobserver) takeUnread() bool {
 
 // Close gives all back that was borrowed. The command has ended.
 func (j *Jobserver) Close() {
-	j.stop()
+	j.mu.Lock()
+	j.closed = true // from now on it doesn't begin
+	j.mu.Unlock()
+	if j.start != nil {
+		j.start.Stop()
+	}
 	j.closeFiles()
+	if j.stop == nil {
+		return
+	}
+	j.stop()
 	j.work.Wait()
 	if j.again != nil {
 		j.again.Close()

@@ -128,7 +128,7 @@ func (w *walk) spare() (back func()) {
 func (w *walk) done(n *node, err error, keepGoing bool) (skipped []*node) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.changed.Broadcast()
+	defer w.wake()
 	w.left--
 	w.active--
 	if err != nil {
@@ -142,6 +142,19 @@ func (w *walk) done(n *node, err error, keepGoing bool) (skipped []*node) {
 		}
 	}
 	return nil
+}
+
+// wake wakes as many of those who wait as there is something for, but for one
+// node: that the caller takes, who is a worker and about to ask for the next. To
+// wake another for it would only have two processors work on what one can.
+func (w *walk) wake() {
+	if w.stop || w.left == 0 {
+		w.changed.Broadcast()
+		return
+	}
+	for range min(len(w.ready), w.limit-w.active) - 1 {
+		w.changed.Signal()
+	}
 }
 
 // giveUp takes note that nothing that depends on n can be visited.
