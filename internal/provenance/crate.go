@@ -21,6 +21,7 @@ const (
 	wfrunContext    = "https://w3id.org/ro/terms/workflow-run/context"
 	plxLanguage     = "#stage-file"
 	workflowRunName = "#run"
+	licenseUnknown  = "#license"
 )
 
 // A crate is the graph of an RO-Crate while it is put together: entities, each
@@ -224,9 +225,13 @@ func (c *crate) root(last result, workflow string) {
 		profiles = append(profiles, id)
 		c.add(id, "CreativeWork", object{"name": strings.ToUpper(name[:1]) + name[1:] + " Run Crate", "version": wfrunVersion})
 	}
+	// A crate must say under which terms it may be used, and plx isn't told.
+	c.add(licenseUnknown, "CreativeWork", object{
+		"name": "No license is stated", "description": "plx does not know under which terms these results may be used: ask who gave them to you.",
+	})
 	c.add("./", "Dataset", object{
 		"name": last.d.Name, "description": "The result " + last.name() + " of plx, and what it was made from", "identifier": last.name(),
-		"datePublished": stamp(last.Made), "conformsTo": refs(profiles...), "hasPart": append(list(c.parts), ref(workflow)),
+		"datePublished": stamp(last.Made), "license": ref(licenseUnknown), "conformsTo": refs(profiles...), "hasPart": append(list(c.parts), ref(workflow)),
 		"mainEntity": ref(workflow), "mentions": refs(workflowRunName),
 	})
 	c.add("ro-crate-metadata.json", "CreativeWork", object{"about": ref("./"), "conformsTo": refs(crateVersion, workflowCrate)})
