@@ -146,6 +146,17 @@ const checks = {
     await page.waitForFunction(() => [...document.querySelectorAll(".chart img")].filter((i) => i.naturalWidth > 0).length >= 1);
   },
 
+  async "plots when and how long all stages ran"(page) {
+    await open(page);
+    await tab(page, "plots");
+    await page.selectOption(".view.plots select", "all");
+    assert.equal(await page.inputValue("[data-name=x]"), "name");
+    assert.match(await page.getAttribute(".chart", "aria-label"), /^time against name of \d+ runs$/);
+    await page.selectOption("[data-name=x]", "made");
+    await page.selectOption("[data-name=y]", "name");
+    assert.match(await page.getAttribute(".chart", "aria-label"), /^name against made/);
+  },
+
   async "tells of the point under the pointer, and opens its run"(page) {
     await open(page);
     await tab(page, "runs");
@@ -209,6 +220,15 @@ const checks = {
     assert.ok(text.includes("</script><script>harm=1</script>"), "the log is shown as it is");
     assert.equal(await page.locator(".panel script, .panel iframe, .panel object").count(), 0);
     assert.equal(await page.evaluate(() => document.querySelectorAll("main img:not([src^='data:image/'])").length), 0);
+  },
+
+  async "takes no name of a metric for one of its own"(page) {
+    await open(page);
+    await tab(page, "runs");
+    await view(page, "fit[*] (8)");
+    assert.deepEqual((await cells(page, "constructor")).filter(Boolean), ["2", "2"]);
+    await page.fill(".view.runs input[type=search]", "metrics.constructor == 2");
+    assert.equal(await rows(page).count(), 2);
   },
 
   async "needs no mouse"(page) {
