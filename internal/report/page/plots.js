@@ -269,7 +269,7 @@ export function plotsView({ onRun }) {
       return;
     }
     const cx = pick("cx", "x", names.map((n) => [n, n]));
-    if (!chosen.cy) chosen.cy = names[names.length > 1 ? names.length - 1 : 0];
+    if (!chosen.cy) chosen.cy = names.slice(1).findLast((n) => new Set(tables[0].get(n)).size > 1) ?? names.at(-1);
     const cy = pick("cy", "y", names.map((n) => [n, n]));
     const ys = tables.flatMap((t) => t.get(chosen.cy) || []).filter((v) => v !== null);
     const [logY, boxY] = logBox("cy", "log y", ys);
