@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
 	intoto "github.com/in-toto/attestation/go/v1"
@@ -119,14 +122,95 @@ var relations = map[string]string{
 	"prov:generatedEntity": "entity", "prov:usedEntity": "entity", "prov:alternate1": "entity", "prov:alternate2": "entity",
 }
 
-// TestProvenancePROV checks that what statements refer to is stated, and has
-// Python's prov, the reference implementation of PROV-JSON, read the document.
+// provRequired are the attributes that the JSON schema of the W3C submission on
+// PROV-JSON wants of each kind of statement. There are no other kinds.
+var provRequired = map[string][]string{
+	"entity": {}, "activity": {}, "agent": {},
+	"wasGeneratedBy": {"prov:entity"}, "used": {"prov:entity"}, "wasAssociatedWith": {"prov:activity"},
+	"wasDerivedFrom": {"prov:generatedEntity", "prov:usedEntity"}, "alternateOf": {"prov:alternate1", "prov:alternate2"},
+	"hadMember": {"prov:collection", "prov:entity"},
+}
+
+// checkPROVSchema holds a document to that schema: which statements there are,
+// what each must have, and which values attributes may have.
+func checkPROVSchema(t *testing.T, doc map[string]map[string]any) {
+	t.Helper()
+	for prefix, uri := range doc["prefix"] {
+		if u, err := url.Parse(uri.(string)); err != nil || u.Scheme == "" || !regexp.MustCompile(`^[a-zA-Z0-9_-]+$`).MatchString(prefix) {
+			t.Errorf("prefix %s: %s", prefix, uri)
+		}
+	}
+	for kind, statements := range doc {
+		required, known := provRequired[kind]
+		if !known && kind != "prefix" {
+			t.Errorf("there are no statements %s", kind)
+		}
+		for name, s := range statements {
+			if kind == "prefix" {
+				continue
+			}
+			for _, key := range required {
+				if _, ok := s.(map[string]any)[key].(string); !ok {
+					t.Errorf("%s %s has no %s", kind, name, key)
+				}
+			}
+			for key, v := range s.(map[string]any) {
+				if why := notPROVValue(key, v); why != "" {
+					t.Errorf("%s %s: %s: %s", kind, name, key, why)
+				}
+			}
+		}
+	}
+}
+
+// notPROVValue says what is wrong with an attribute; "" if nothing is.
+func notPROVValue(key string, v any) string {
+	_, refers := relations[key]
+	isTime := strings.HasSuffix(strings.ToLower(key), "time")
+	switch v := v.(type) {
+	case string:
+		if _, err := time.Parse(time.RFC3339Nano, v); isTime && err != nil {
+			return err.Error()
+		}
+		return ""
+	case float64, bool:
+	case map[string]any:
+		for part, text := range v {
+			if _, ok := text.(string); !ok || !slices.Contains([]string{"$", "type", "lang"}, part) {
+				return "a typed value has no " + part
+			}
+		}
+		if v["$"] == nil {
+			return "a typed value has no text"
+		}
+	case []any:
+		if len(v) == 0 {
+			return "the list is empty"
+		}
+		for _, one := range v {
+			if _, list := one.([]any); list || notPROVValue("", one) != "" {
+				return "a list in a list"
+			}
+		}
+	default:
+		return "it is neither text, number, truth nor typed value"
+	}
+	if refers || isTime {
+		return "it is no text"
+	}
+	return ""
+}
+
+// TestProvenancePROV holds the document to the schema, checks that what
+// statements refer to is stated, and has Python's prov, the reference
+// implementation of PROV-JSON, read it.
 func TestProvenancePROV(t *testing.T) {
 	data := provenanceOf(t, "prov")
 	var doc map[string]map[string]any
 	if err := json.Unmarshal(data, &doc); err != nil {
 		t.Fatal(err)
 	}
+	checkPROVSchema(t, doc)
 	for kind, statements := range doc {
 		for name, s := range statements {
 			if kind == "prefix" {
@@ -283,6 +367,7 @@ func (c crateGraph) checkRoot() {
 			c.t.Errorf("the root has no %s", key)
 		}
 	}
+	c.one(root, "license", "CreativeWork")
 	for _, profile := range []string{"process", "workflow", "provenance"} {
 		if !slices.Contains(c.ids(root, "conformsTo"), "https://w3id.org/ro/wfrun/"+profile+"/0.5") {
 			c.t.Errorf("the root does not conform to the profile %s", profile)

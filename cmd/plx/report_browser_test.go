@@ -33,9 +33,11 @@ runs    = 2
 match   = "all"
 run     = '''
 echo '</script><script>harm=1</script><!--'
-printf '{"loss": 0.%s%s, "note": "<img src=x onerror=harm=1>", "<b>": 1}' "${#kind}" "$PLX_RUN" > "$metrics"
+printf '{"loss": 0.%s%s, "note": "<img src=x onerror=harm=1>", "<b>": 1' "${#kind}" "$PLX_RUN" > "$metrics"
+case $PLX_RUN$kind in 1plain) printf ', "constructor": 2, "__proto__": {"harm": 1}' >> "$metrics" ;; esac
+printf '}' >> "$metrics"
 printf '"<u>step</u>",loss\n0,2\n1,%s\n' "$PLX_RUN" > "$trace"
-printf '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.harm=1"><script>top.harm=1;alert(1)</script><image href="http://127.0.0.1:9/x.png"/><rect width="9" height="9"/></svg>' > "$picture"
+printf '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="top.harm=1"><script>top.harm=1;alert(1)</script><image href="http://127.0.0.1:9/x.png"/><a href="javascript:top.harm=1"><rect width="9" height="9" onclick="top.harm=1"/></a><set attributeName="href" to="javascript:top.harm=1" begin="0s"/><foreignObject width="9" height="9"><iframe xmlns="http://www.w3.org/1999/xhtml" src="javascript:top.harm=1" srcdoc="&lt;script>top.harm=1&lt;/script>"></iframe></foreignObject><style>@import url(http://127.0.0.1:9/x.css);</style></svg>' > "$picture"
 echo '<script>harm=1</script>' > "$page"
 '''
 

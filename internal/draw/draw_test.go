@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -136,5 +137,37 @@ func TestSVG(t *testing.T) {
 	}
 	if !strings.Contains(text, "longlonglonglongl…") {
 		t.Error("a long name is not shortened")
+	}
+}
+
+// What names bring stays text, whatever it is.
+func TestSVGHarmful(t *testing.T) {
+	for _, text := range []string{
+		"<script>alert(1)</script>", `" onload="alert(1)`, "</title></style><script/>", "]]>", "&lt;script&gt;&#60;", "\x00\x08\u202e\ufffe", "\xff\xfe", `javascript:alert(1)`,
+	} {
+		nodes := []Node{{Name: text, Note: text, Title: text, State: "done", Stack: true}, {Name: text}}
+		picture := SVG(nodes, Lay(nodes, []Edge{{0, 1}}))
+		dec := xml.NewDecoder(strings.NewReader(picture))
+		for {
+			token, err := dec.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			start, ok := token.(xml.StartElement)
+			if !ok {
+				continue
+			}
+			if !slices.Contains([]string{"svg", "title", "style", "rect", "path", "g", "text"}, start.Name.Local) {
+				t.Errorf("%q makes an element %s", text, start.Name.Local)
+			}
+			for _, a := range start.Attr {
+				if strings.HasPrefix(a.Name.Local, "on") || strings.Contains(a.Value, "alert") {
+					t.Errorf("%q makes an attribute %s=%q", text, a.Name.Local, a.Value)
+				}
+			}
+		}
 	}
 }

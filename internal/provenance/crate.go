@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"plx/internal/store"
 )
@@ -21,6 +22,7 @@ const (
 	wfrunContext    = "https://w3id.org/ro/terms/workflow-run/context"
 	plxLanguage     = "#stage-file"
 	workflowRunName = "#run"
+	licenseUnknown  = "#license"
 )
 
 // A crate is the graph of an RO-Crate while it is put together: entities, each
@@ -34,6 +36,7 @@ type crate struct {
 	tools  []any
 	inputs []any // of the workflow run
 	orders []any // ControlActions
+	runs   []any // CreateActions
 }
 
 // ROCrate returns the metadata of an RO-Crate of the result and its history:
@@ -110,9 +113,10 @@ func (c *crate) action(r result, tool, step string) {
 	if r.Run > 0 {
 		o["name"] = fmt.Sprintf("Run %d of %s", r.Run, r.d.Name)
 	}
-	o.set("startTime", stamp(r.Started))
-	o.set("endTime", stamp(r.Stopped))
+	o.set("startTime", crateTime(r.Started))
+	o.set("endTime", crateTime(r.Stopped))
 	c.add(id, "CreateAction", o)
+	c.runs = append(c.runs, ref(id))
 	order := "#order-" + r.Ref.Hash().String()
 	c.add(order, "ControlAction", object{"name": "Step " + r.d.Name, "instrument": ref(step), "object": ref(id)})
 	c.orders = append(c.orders, ref(order))
@@ -197,7 +201,7 @@ func (c *crate) workflow(id string, last result) {
 // run adds the run of the workflow, and that of plx.
 func (c *crate) run(workflow string, last result, files []any) {
 	o := object{"name": "Making of " + last.d.Name, "instrument": ref(workflow), "object": list(c.inputs), "result": files}
-	o.set("endTime", stamp(last.Stopped))
+	o.set("endTime", crateTime(last.Stopped))
 	c.add(workflowRunName, "CreateAction", o)
 	if last.Version == "" || len(c.orders) == 0 {
 		return
@@ -206,6 +210,15 @@ func (c *crate) run(workflow string, last result, files []any) {
 	c.add("#organize", "OrganizeAction", object{
 		"name": "Run of plx", "instrument": ref("#plx"), "object": c.orders, "result": ref(workflowRunName),
 	})
+}
+
+// crateTime writes a time as RFC 3339 has it, in the form that validators of
+// crates know: to the millisecond, with an offset.
+func crateTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000-07:00")
 }
 
 func list(v []any) []any {
@@ -224,10 +237,14 @@ func (c *crate) root(last result, workflow string) {
 		profiles = append(profiles, id)
 		c.add(id, "CreativeWork", object{"name": strings.ToUpper(name[:1]) + name[1:] + " Run Crate", "version": wfrunVersion})
 	}
+	// A crate must say under which terms it may be used, and plx isn't told.
+	c.add(licenseUnknown, "CreativeWork", object{
+		"name": "No license is stated", "description": "plx does not know under which terms these results may be used: ask who gave them to you.",
+	})
 	c.add("./", "Dataset", object{
 		"name": last.d.Name, "description": "The result " + last.name() + " of plx, and what it was made from", "identifier": last.name(),
-		"datePublished": stamp(last.Made), "conformsTo": refs(profiles...), "hasPart": append(list(c.parts), ref(workflow)),
-		"mainEntity": ref(workflow), "mentions": refs(workflowRunName),
+		"datePublished": crateTime(last.Made), "license": ref(licenseUnknown), "conformsTo": refs(profiles...), "hasPart": append(list(c.parts), ref(workflow)),
+		"mainEntity": ref(workflow), "mentions": append(refs(workflowRunName), c.runs...),
 	})
 	c.add("ro-crate-metadata.json", "CreativeWork", object{"about": ref("./"), "conformsTo": refs(crateVersion, workflowCrate)})
 }

@@ -122,11 +122,15 @@ func (p provDocument) download(run string, f *store.Fetch) {
 		return
 	}
 	name := "download:" + strings.ReplaceAll(f.Hash, ":", "-")
-	urls := make([]any, len(f.URLs))
-	for i, u := range f.URLs {
-		urls[i] = object{"$": u, "type": "xsd:anyURI"}
+	entity := object{"prov:type": typed("plx:Download"), "plx:hash": f.Hash}
+	var urls []any
+	for _, u := range f.URLs {
+		urls = append(urls, object{"$": u, "type": "xsd:anyURI"})
 	}
-	p.add("entity", name, object{"prov:type": typed("plx:Download"), "plx:hash": f.Hash, "plx:url": urls})
+	if urls != nil { // a list of values has one at least
+		entity["plx:url"] = urls
+	}
+	p.add("entity", name, entity)
 	p.used(run, name, "download")
 }
 

@@ -146,6 +146,17 @@ const checks = {
     await page.waitForFunction(() => [...document.querySelectorAll(".chart img")].filter((i) => i.naturalWidth > 0).length >= 1);
   },
 
+  async "plots when and how long all stages ran"(page) {
+    await open(page);
+    await tab(page, "plots");
+    await page.selectOption(".view.plots select", "all");
+    assert.equal(await page.inputValue("[data-name=x]"), "name");
+    assert.match(await page.getAttribute(".chart", "aria-label"), /^time against name of \d+ runs$/);
+    await page.selectOption("[data-name=x]", "made");
+    await page.selectOption("[data-name=y]", "name");
+    assert.match(await page.getAttribute(".chart", "aria-label"), /^name against made/);
+  },
+
   async "tells of the point under the pointer, and opens its run"(page) {
     await open(page);
     await tab(page, "runs");
@@ -211,6 +222,15 @@ const checks = {
     assert.equal(await page.evaluate(() => document.querySelectorAll("main img:not([src^='data:image/'])").length), 0);
   },
 
+  async "takes no name of a metric for one of its own"(page) {
+    await open(page);
+    await tab(page, "runs");
+    await view(page, "fit[*] (8)");
+    assert.deepEqual((await cells(page, "constructor")).filter(Boolean), ["2", "2"]);
+    await page.fill(".view.runs input[type=search]", "metrics.constructor == 2");
+    assert.equal(await rows(page).count(), 2);
+  },
+
   async "needs no mouse"(page) {
     await open(page);
     const press = async (...keys) => {
@@ -243,6 +263,7 @@ const checks = {
       await open(page);
       backs.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
       assert.deepEqual(await page.evaluate(faint), []);
+      assert.deepEqual(await page.evaluate(dim), []);
       await page.click("svg.graph .node.failed");
       assert.deepEqual(await page.evaluate(faint), []);
       await tab(page, "runs");
@@ -302,6 +323,22 @@ const checks = {
     await page.waitForSelector("tr[data-row='4999']");
   },
 };
+
+// dim runs in the page: it returns the colours of plots and states that don't
+// stand out from the page as WCAG 2 AA wants it of what is no text, 3 to 1.
+function dim() {
+  const context = document.createElement("canvas").getContext("2d");
+  const light = (name) => {
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const [r, g, b] = context.fillStyle.match(/[0-9a-f]{2}/g).map((x) => parseInt(x, 16) / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const names = ["--line", "--accent", "--done", "--part", "--failed", "--running", "--star", ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => "--s" + n)];
+  return names.filter((name) => {
+    const [a, b] = [light(name), light("--back")].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05) < 3;
+  });
+}
 
 // faint runs in the page: it returns texts that don't stand out from what is
 // behind them as WCAG 2 AA wants it, 4.5 to 1.

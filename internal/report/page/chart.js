@@ -1,7 +1,7 @@
 // Charts, by uPlot: what all plots share.
 
 import { h } from "./dom.js";
-import { number } from "./format.js";
+import { number, time } from "./format.js";
 
 const uPlot = window.uPlot;
 
@@ -48,6 +48,7 @@ export function scaleOf(column, runs) {
     const whole = runs.every((r) => Number.isInteger(column.get(r) ?? 0));
     return { at: (r) => column.get(r), label: number, numeric: true, whole, splits: distinct.length <= 10 ? distinct : [] };
   }
+  if (column.kind === "time") return { at: (r) => column.get(r) || undefined, label: time, numeric: true, time: true };
   const o = ordinal(runs.map((r) => column.get(r)).filter((v) => v !== undefined));
   return { at: (r) => o.place(column.get(r)), label: (v) => o.labels[v] ?? "", labels: o.labels, numeric: false };
 }
@@ -67,12 +68,22 @@ function axis(scale, label, log) {
   const line = { stroke: css("--grid"), width: 1 };
   const a = { stroke: css("--text"), grid: line, ticks: line, label, labelSize: 26, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
   if (scale.labels) {
-    a.splits = () => scale.labels.map((_, i) => i);
-    a.values = (u, splits) => splits.map((v) => scale.label(v));
+    const longest = scale.labels.reduce((n, l) => Math.max(n, Math.min(l.length, maxLabel)), 1);
+    a.splits = (u, side) => {
+      const room = side === 0 ? (u.width - 80) / (longest * 7 + 12) : (u.height - 80) / 18;
+      const step = Math.max(1, Math.ceil(scale.labels.length / room));
+      return scale.labels.map((_, i) => i).filter((i) => i % step === 0);
+    };
+    a.filter = (u, splits) => splits;
+    a.values = (u, splits) => splits.map((v) => shortened(scale.label(v)));
   } else if (scale.splits?.length > 1) {
     a.splits = () => scale.splits; // the points of a sweep
     a.filter = (u, splits) => splits;
     a.values = (u, splits) => splits.map(number);
+  } else if (scale.time) {
+    a.incrs = timeSteps;
+    a.space = 80;
+    a.values = (u, splits) => splits.map((v) => clock(v, splits.at(-1) - splits[0]));
   } else if (log) {
     a.filter = (u, splits) => splits;
     a.values = (u, splits) => splits.map((v) => (v === null ? null : leading(v) ? number(v) : ""));
@@ -81,6 +92,24 @@ function axis(scale, label, log) {
     a.values = (u, splits) => splits.map((v) => number(Number(v.toPrecision(12))));
   }
   return a;
+}
+
+const maxLabel = 24; // letters of a name on an axis
+
+function shortened(label) {
+  return label.length > maxLabel ? `${label.slice(0, maxLabel - 1)}…` : label;
+}
+
+// timeSteps are how far apart times on an axis may be, in milliseconds.
+const timeSteps = [[1, [1, 2, 5, 10, 20, 50, 100, 200, 500]], [1e3, [1, 2, 5, 10, 30]], [60e3, [1, 2, 5, 10, 30]], [3600e3, [1, 2, 6, 12]], [86400e3, [1, 2, 5, 10, 30, 100, 365]]]
+  .flatMap(([unit, steps]) => steps.map((n) => n * unit));
+
+// clock writes a time on an axis that is so long: what changes along it.
+function clock(ms, long) {
+  const text = new Date(ms).toISOString();
+  if (long > 2 * 86400e3) return text.slice(0, 10);
+  if (long > 86400e3 / 2) return text.slice(5, 16).replace("T", " ");
+  return long > 600e3 ? text.slice(11, 16) : long > 5e3 ? text.slice(11, 19) : text.slice(11, 22);
 }
 
 // leading tells the numbers that a logarithmic axis names.

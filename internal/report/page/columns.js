@@ -47,6 +47,7 @@ export function columnsOf(view) {
   const add = (key, label, get, format, kind, role, shown) => columns.push({ key, label, get, format, kind, role, shown });
   const many = new Set(all.map((r) => r.stage)).size > 1;
   add("chosen", "★", (r) => picked(r, view).map((c) => (c.of > 1 ? `${c.by} #${c.rank}` : c.by)).join(", "), text, "text", "record", true);
+  if (!view.axes.length && many) add("name", "name", nameOf, text, "text", "record", false);
   add("stage", "stage", (r) => stageOf(r).name, text, "text", "record", many && !view.axes.length);
   const config = keysOf(all, (r) => stageOf(r).config);
   const order = [...view.axes, ...config.filter((k) => !view.axes.includes(k))];
@@ -63,6 +64,12 @@ export function columnsOf(view) {
   });
   for (const [key, label, get, format, kind] of fixed) add(key, label, get, format, kind, "record", shownFixed.includes(key));
   return (view.columns = columns);
+}
+
+// nameOf names the stage of a run, or its sweep.
+function nameOf(run) {
+  const stage = stageOf(run);
+  return stage.group >= 0 ? `${groups[stage.group].name}[*]` : stage.name;
 }
 
 // metricLabel leaves out the name of the output, if all are in one.

@@ -13,8 +13,17 @@ export const trees = report.trees;
 export const graph = report.graph;
 export const left = { files: pieces.left, bytes: pieces.leftBytes };
 
-runs.forEach((run, i) => (run.index = i));
-stages.forEach((stage, i) => (stage.index = i));
+// Tables whose keys builds have chosen have no others: not what each object of
+// JavaScript has, such as constructor.
+const bare = (table) => Object.setPrototypeOf(table, null);
+runs.forEach((run, i) => {
+  run.index = i;
+  bare(run.metrics);
+});
+stages.forEach((stage, i) => {
+  stage.index = i;
+  bare(stage.config);
+});
 
 export const recipeOf = (stage) => recipes[stage.recipe];
 export const stageOf = (run) => stages[run.stage];

@@ -58,6 +58,7 @@ export function plotsView({ onRun }) {
     chosen.x = (axes[0] || columns.find((c) => c.key === "run" && c.shown) || columns.find((c) => c.key === "made")).key;
     chosen.y = chosen.ramp = by.key;
     chosen.group = axes[1]?.key || "";
+    if (column("name")) Object.assign(chosen, { x: "name", y: "seconds", group: "" }); // of all stages, that can be compared
     chosen.file = chosen.cx = chosen.cy = "";
     delete log.x;
     delete log.y;
@@ -110,7 +111,7 @@ export function plotsView({ onRun }) {
   // spread moves points on few places apart, if some lie on each other, so that
   // they can be seen.
   function spread(all, x, logX) {
-    const values = x.splits || [], places = new Set(all.map((p) => `${p.x} ${p.y}`));
+    const values = x.labels ? x.labels.map((_, i) => i) : x.splits || [], places = new Set(all.map((p) => `${p.x} ${p.y}`));
     if (values.length < 2 || places.size === all.length) return false;
     const to = logX ? Math.log : (v) => v, back = logX ? Math.exp : (v) => v;
     const gap = values.slice(1).reduce((least, v, i) => Math.min(least, to(v) - to(values[i])), Infinity);
@@ -122,10 +123,10 @@ export function plotsView({ onRun }) {
   function xyControls() {
     const rows = query.rows;
     const fields = [
-      pick("x", "x", list(() => true)), pick("y", "y", list((c) => c.kind === "number")), pick("group", "colour", list((c) => c.key !== "made"), "none")];
+      pick("x", "x", list(() => true)), pick("y", "y", list((c) => c.kind === "number" || (["name", "stage"].includes(c.key) && chosen.kind === "scatter"))), pick("group", "colour", list((c) => c.key !== "made"), "none")];
     const xc = column(chosen.x), yc = column(chosen.y);
     const [logX, boxX] = xc.kind === "number" ? logBox("x", "log x", rows.map((r) => xc.get(r)).filter((v) => v !== undefined)) : [false];
-    const [logY, boxY] = logBox("y", "log y", rows.map((r) => yc.get(r)).filter((v) => v !== undefined));
+    const [logY, boxY] = yc.kind === "number" ? logBox("y", "log y", rows.map((r) => yc.get(r)).filter((v) => v !== undefined)) : [false];
     controls.replaceChildren(...[...fields, boxX, boxY].filter(Boolean));
     return { xc, yc, logX, logY, x: scaleOf(xc, rows), y: scaleOf(yc, rows), group: groupsOf(rows) };
   }
@@ -145,11 +146,13 @@ export function plotsView({ onRun }) {
       data.push(all.map((p) => (p.group === g ? p.y : null)));
       series.push({ paths: () => null, stroke: colour(g), points: { show: true, size, width: 1, stroke: colour(g), fill: colour(g) + (all.length > 1000 ? "66" : "b3") } });
     }
-    const stars = all.filter((p) => picked(p.run, query.view).length);
-    data.push(all.map((p) => (picked(p.run, query.view).length ? p.y : null)));
+    let stars = all.filter((p) => picked(p.run, query.view).length);
+    if (stars.length === all.length) stars = []; // to ring all tells nothing
+    const ringed = new Set(stars);
+    data.push(all.map((p) => (ringed.has(p) ? p.y : null)));
     series.push({ paths: () => null, points: { show: true, size: size + 7, width: 2, stroke: css("--text"), fill: "transparent" } });
     draw(place, {
-      x, y, logX, logY, xLabel: xc.label, yLabel: yc.label, data, series, describe: `${yc.label} against ${xc.label} of ${count(all.length, "run")}`,
+      x, y, logX, logY, xLabel: unit(xc), yLabel: unit(yc), data, series, describe: `${yc.label} against ${xc.label} of ${count(all.length, "run")}`,
       hover: (chart, at) => {
         const p = nearest(chart, all, at);
         return p && { x: chart.valToPos(p.x, "x"), y: chart.valToPos(p.y, "y"), lines: tell(p, xc, yc) };
@@ -182,7 +185,7 @@ export function plotsView({ onRun }) {
     const series = sums.map((_, g) => ({ stroke: colour(g), width: 2, spanGaps: true, points: { show: true, size: 7, fill: colour(g), stroke: colour(g) } }));
     const means = sums.flatMap((m, g) => [...m].map(([v, cell]) => ({ x: v, y: cell.sum / cell.n, n: cell.n, group: g })));
     draw(place, {
-      x, y, logX, logY, xLabel: xc.label, yLabel: yc.label, data, series, describe: `${yc.label} against ${xc.label}, the mean of each group`,
+      x, y, logX, logY, xLabel: unit(xc), yLabel: unit(yc), data, series, describe: `${yc.label} against ${xc.label}, the mean of each group`,
       hover: (chart, at) => {
         const p = nearest(chart, means, at);
         return p && {
@@ -203,7 +206,7 @@ export function plotsView({ onRun }) {
     const y = { label: number, numeric: true, whole: true };
     const low = Math.min(...centers) - width / 2, high = Math.max(...centers) + width / 2;
     const chart = draw(place, {
-      x: scale, y, zero: true, xLabel: c.label, yLabel: "runs", data: [centers, counts],
+      x: scale, y, zero: true, xLabel: unit(c), yLabel: "runs", data: [centers, counts],
       series: [{ stroke: colour(0), fill: colour(0) + "66", width: 1, points: { show: false }, paths: shapes.bars({ size: [scale.numeric ? 1 : 0.7, scale.numeric ? 10_000 : 160], gap: scale.numeric ? 1 : 0 }) }],
       describe: `How ${c.label} is distributed over ${count(values.length, "run")}`,
       hover: (u, at) => {
@@ -266,7 +269,7 @@ export function plotsView({ onRun }) {
       return;
     }
     const cx = pick("cx", "x", names.map((n) => [n, n]));
-    if (!chosen.cy) chosen.cy = names[names.length > 1 ? names.length - 1 : 0];
+    if (!chosen.cy) chosen.cy = names.slice(1).findLast((n) => new Set(tables[0].get(n)).size > 1) ?? names.at(-1);
     const cy = pick("cy", "y", names.map((n) => [n, n]));
     const ys = tables.flatMap((t) => t.get(chosen.cy) || []).filter((v) => v !== null);
     const [logY, boxY] = logBox("cy", "log y", ys);
@@ -325,6 +328,11 @@ export function plotsView({ onRun }) {
       render();
     },
   };
+}
+
+// unit is a column's label with what its numbers count.
+function unit(column) {
+  return column.label + ({ seconds: " (s)", cpu: " (s)", max_rss: " (bytes)", bytes: " (bytes)" }[column.key] || "");
 }
 
 function sorted(xs, ys, log) {
