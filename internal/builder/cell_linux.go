@@ -11,10 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cells are the cells of a sandbox, and what they are made with; and the threads
-// that start commands outside of cells.
+// cells are the cells of a sandbox, and what they are made with.
 type cells struct {
-	threads  threads
 	reaper   reaper
 	mu       sync.Mutex
 	idle     []*cell
@@ -82,13 +80,13 @@ func (cs *cells) put(c *cell) {
 
 // Close ends the cells. No command may be running.
 func (s *Sandbox) Close() error {
-	s.cells.threads.close()
 	s.cells.mu.Lock()
 	defer s.cells.mu.Unlock()
 	for _, c := range s.cells.idle {
 		c.close()
 	}
 	s.cells.idle = nil
+	s.cells.reaper.load.close()
 	if s.cells.nobody > 0 {
 		unix.Close(s.cells.nobody)
 	}

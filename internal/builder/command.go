@@ -73,6 +73,7 @@ func (b build) run(ctx context.Context, env *environ) (Usage, error) {
 		group.leave()
 		return Usage{}, err
 	}
+	defer p.release()
 	early := b.supervise(ctx, p)
 	err = p.sweep()
 	remove()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,13 +29,39 @@ func numbers(after, newest int) []int {
 	return pids
 }
 
+// A loadFile is /proc/loadavg, opened once: it is read after each command.
+type loadFile struct {
+	once sync.Once
+	fd   int // -1: there is none
+}
+
 // newestPID returns the number given last, 0 if it can't be known. It is the
-// last word of /proc/loadavg.
-func newestPID() int {
-	data, _ := readProc("loadavg")
-	text := strings.TrimSpace(data)
+// last word of the file.
+func (l *loadFile) newestPID() int {
+	l.once.Do(func() {
+		fd, err := open("/proc/loadavg", unix.O_RDONLY, 0)
+		if err != nil {
+			fd = -1
+		}
+		l.fd = fd
+	})
+	var line [128]byte // of five words, each far shorter than 20 bytes
+	n, err := again(func() (int, error) { return unix.Pread(l.fd, line[:], 0) })
+	if err != nil {
+		return 0
+	}
+	text := strings.TrimSpace(string(line[:n]))
 	pid, _ := strconv.Atoi(text[strings.LastIndexByte(text, ' ')+1:])
 	return pid
+}
+
+// close closes it for good.
+func (l *loadFile) close() {
+	l.once.Do(func() { l.fd = -1 })
+	if l.fd >= 0 {
+		unix.Close(l.fd)
+	}
+	l.fd = -1
 }
 
 func allPIDs() []int {

@@ -11,20 +11,27 @@ import (
 // then its number, which is that of its process group and session as well, is
 // nobody else's.
 //
-// Each system has its own start, targets, signal, tidy, killFirst, left, kill,
-// nap, reap and isOver.
+// Each system has its own start, endsSoon, release, targets, signal, tidy,
+// killFirst, left, kill, nap, reap and isOver.
 
 // tidyPause is how long what a command has left behind, and has ended, may wait
 // at most to be waited for.
 const tidyPause = time.Second
+
+// soon is how long a command is waited for before anything else is looked at.
+const soon = 20 * time.Millisecond
 
 // supervise waits until the process exits, or ends it with all that belongs to
 // it since the context is done or a limit passed. The error says which.
 func (b build) supervise(ctx context.Context, p *process) error {
 	w, err := b.watch()
 	if err != nil {
+		p.endsSoon(0)
 		b.terminate(p)
 		return err
+	}
+	if p.endsSoon(min(w.pause(), soon)) {
+		return nil
 	}
 	next := time.NewTimer(min(w.pause(), tidyPause))
 	defer next.Stop()

@@ -21,6 +21,7 @@ type process struct {
 	marker string
 	exited chan struct{} // closed when it is a zombie
 	guest  *guest        // if it is in a cell; then nothing else is here but exited
+	held   bool          // the thread that started it is held
 
 	reaper  *reaper
 	strayed bool // it has ended, and there may be an orphan of it that could also be another's
@@ -43,39 +44,69 @@ func (b build) start(c command) (*process, error) {
 	return p, nil
 }
 
-// start starts the command on a thread of its own, which waits for it. That
-// thread has a umask of its own. And since it lives as long as the command, the
-// command can be told to die with it: were it one of Go's shared threads, the
-// death signal could come as soon as Go has no more use for that thread. So a
-// plx that is killed takes its commands along, if not what these have started
+// start starts the command from the thread that it is called on, which is
+// plx's alone until [process.release]. As long as a command lives, so must the
+// thread: then it can be told to die with it. Were it one of Go's shared threads,
+// the death signal could come as soon as Go has no more use for that thread. So
+// a plx that is killed takes its commands along, if not what these have started
 // in turn.
+//
+// A command behind a fence gets a thread of its own, which has lost its rights.
 func (cs *cells) start(c command, f *fence) (*process, error) {
 	p := &process{marker: c.marker, exited: make(chan struct{}), reaper: &cs.reaper}
+	if f == nil {
+		runtime.LockOSThread()
+		if err := p.spawn(c, nil, 0); err != nil {
+			runtime.UnlockOSThread()
+			return nil, err
+		}
+		p.held = true
+		return p, nil
+	}
 	started := make(chan error)
-	work := func() {
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the fence ends with the thread
 		err := p.spawn(c, f, cs.landlock)
 		started <- err
 		if err == nil {
 			p.wait()
+		}
+	}()
+	return p, <-started
+}
+
+// endsSoon waits for the process, no longer than so long, and reports whether
+// it has ended. Most commands that end soon are waited for here, without the
+// help of another thread.
+func (p *process) endsSoon(within time.Duration) bool {
+	if !p.held {
+		return false
+	}
+	if fd, err := unix.PidfdOpen(p.pid, 0); err == nil {
+		defer unix.Close(fd)
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(within.Milliseconds()))
+		if err == nil && ready > 0 {
 			close(p.exited)
+			return true
 		}
 	}
-	if f == nil {
-		cs.threads.run(work)
-	} else {
-		go func() {
-			runtime.LockOSThread() // and never unlocked: the fence ends with the thread
-			work()
-		}()
+	go p.wait()
+	return false
+}
+
+// release gives back the thread that started the process, which has ended.
+func (p *process) release() {
+	if p.held {
+		runtime.UnlockOSThread()
 	}
-	return p, <-started
 }
 
 // spawn starts the process as leader of a new session, so that it has no
 // terminal to ask questions on or to be stopped by.
 func (p *process) spawn(c command, f *fence, landlock int) error {
 	if err := unix.Unshare(unix.CLONE_FS); err == nil {
-		unix.Umask(umask)
+		old := unix.Umask(umask) // of this thread alone
+		defer unix.Umask(old)
 	} else if !hasUmask() { // a container may forbid to set it for the thread
 		c = c.underShell()
 	}
@@ -122,6 +153,7 @@ func closeOnExec() {
 
 // wait returns when the process is a zombie.
 func (p *process) wait() {
+	defer close(p.exited)
 	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 }
@@ -268,7 +300,7 @@ func (p *process) groupAlone() []int {
 // Numbers are given in order, so that right after a short command these are
 // few.
 func (p *process) candidates() []int {
-	pids := numbers(p.pid-1, newestPID())
+	pids := numbers(p.pid-1, p.reaper.load.newestPID())
 	if len(pids) == 0 || pids[0] != p.pid {
 		return pids
 	}

@@ -53,6 +53,11 @@ func start(c command) (*process, error) {
 	return p, nil
 }
 
+// endsSoon reports that the process must be waited for.
+func (p *process) endsSoon(time.Duration) bool { return false }
+
+func (p *process) release() {}
+
 // closeOnExec marks the descriptors that plx itself was started with.
 func closeOnExec() {
 	entries, _ := os.ReadDir("/dev/fd")

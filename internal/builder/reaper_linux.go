@@ -38,6 +38,7 @@ type reaper struct {
 	once     sync.Once
 	sure     bool         // all that commands leave becomes a child of plx
 	session  int          // plx's own
+	load     loadFile     // tells the number given last
 	starting sync.RWMutex // held to read while a process is started, until it is known
 
 	mu      sync.Mutex
@@ -222,14 +223,14 @@ func (r *reaper) orphans(after int) []int {
 // doesn't know: orphans, and what is just being started.
 func (r *reaper) strangers(after int) []int {
 	var found []int
-	newest := newestPID()
+	newest := r.load.newestPID()
 	for {
 		for _, pid := range numbers(after, newest) {
 			if isChild(pid) && !r.knows(pid) && !r.isPlain(pid) {
 				found = append(found, pid)
 			}
 		}
-		newer := newestPID()
+		newer := r.load.newestPID()
 		if newer == newest {
 			slices.Sort(found)
 			return slices.Compact(found)
