@@ -17,7 +17,9 @@ type cells struct {
 	mu       sync.Mutex
 	idle     []*cell
 	landlock int // its version, if it can be used
-	nobody   int // a user namespace by which what is plx's appears as [nobodyID]'s; 0: commands are plx's own user
+	once     sync.Once
+	plain    bool // plx's own umask is that of builds; to be asked by isPlain
+	nobody   int  // a user namespace by which what is plx's appears as [nobodyID]'s; 0: commands are plx's own user
 }
 
 // A cell is the end of a warden's socket, and its process.

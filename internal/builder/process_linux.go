@@ -51,12 +51,13 @@ func (b build) start(c command) (*process, error) {
 // a plx that is killed takes its commands along, if not what these have started
 // in turn.
 //
-// A command behind a fence gets a thread of its own, which has lost its rights.
+// If the thread has to be changed for it, the command gets one of its own: for
+// another umask, or for a fence.
 func (cs *cells) start(c command, f *fence) (*process, error) {
 	p := &process{marker: c.marker, exited: make(chan struct{}), reaper: &cs.reaper}
-	if f == nil {
+	if f == nil && cs.isPlain() {
 		runtime.LockOSThread()
-		if err := p.spawn(c, nil, 0); err != nil {
+		if err := p.spawn(c); err != nil {
 			runtime.UnlockOSThread()
 			return nil, err
 		}
@@ -65,8 +66,8 @@ func (cs *cells) start(c command, f *fence) (*process, error) {
 	}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the fence ends with the thread
-		err := p.spawn(c, f, cs.landlock)
+		runtime.LockOSThread() // and never unlocked: what is changed ends with the thread
+		err := p.spawnChanged(c, f, cs.landlock)
 		started <- err
 		if err == nil {
 			p.wait()
@@ -101,16 +102,13 @@ func (p *process) release() {
 	}
 }
 
-// spawn starts the process as leader of a new session, so that it has no
-// terminal to ask questions on or to be stopped by.
-func (p *process) spawn(c command, f *fence, landlock int) error {
+// spawnChanged changes the thread, and starts the process.
+func (p *process) spawnChanged(c command, f *fence, landlock int) error {
 	if err := unix.Unshare(unix.CLONE_FS); err == nil {
-		old := unix.Umask(umask) // of this thread alone
-		defer unix.Umask(old)
+		unix.Umask(umask)
 	} else if !hasUmask() { // a container may forbid to set it for the thread
 		c = c.underShell()
 	}
-	closeOnExec()
 	if f != nil {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return os.NewSyscallError("no_new_privs", err)
@@ -119,6 +117,13 @@ func (p *process) spawn(c command, f *fence, landlock int) error {
 			return err
 		}
 	}
+	return p.spawn(c)
+}
+
+// spawn starts the process as leader of a new session, so that it has no
+// terminal to ask questions on or to be stopped by.
+func (p *process) spawn(c command) error {
+	closeOnExec()
 	var err error
 	p.pid, err = p.reaper.start(p, func() (int, error) {
 		return syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
@@ -129,6 +134,12 @@ func (p *process) spawn(c command, f *fence, landlock int) error {
 		})
 	})
 	return err
+}
+
+// isPlain reports whether a thread of plx has the umask of builds by itself.
+func (cs *cells) isPlain() bool {
+	cs.once.Do(func() { cs.plain = hasUmask() })
+	return cs.plain
 }
 
 // hasUmask reports whether the umask is that of builds already.
