@@ -156,7 +156,7 @@ func (r *reaper) left(p *process) []int {
 	}
 	return slices.DeleteFunc(orphans, func(pid int) bool {
 		owner := r.owner(pid)
-		if owner == nil {
+		if owner == nil && !hasEnded(pid) { // one that is dying tells nothing of itself
 			p.strayed, r.strayed = true, true
 		}
 		return owner != p
@@ -181,7 +181,7 @@ func (r *reaper) owner(pid int) *process {
 		return p
 	}
 	env := environment(pid)
-	for n := 0; env == "" && n < execTries && inExec(pid); n++ {
+	for n := 0; env == "" && n < execTries && inExec(pid) && !hasEnded(pid); n++ {
 		time.Sleep(time.Millisecond)
 		env = environment(pid)
 	}
@@ -198,7 +198,7 @@ func (r *reaper) owner(pid int) *process {
 const execTries = 100
 
 // inExec reports whether the process is within execve(2), where it has neither
-// environment nor arguments for a moment.
+// environment nor arguments for a moment; or dying.
 func inExec(pid int) bool {
 	args, err := readProc(strconv.Itoa(pid) + "/cmdline")
 	return err == nil && args == ""
